@@ -1,0 +1,98 @@
+/**
+ * The router's one answer about a statement text. A plan is found once per template and reused; what depends on the
+ * bound values (the shard) is named by key sources and resolved per execution by `resolve.ts`. No later stage looks
+ * at SQL again.
+ */
+
+export type KeyType = 'int' | 'text' | 'uuid'
+
+/** Where a key value is found when the statement runs. */
+export type KeySource =
+  /** Canonical text of the value, known when the plan was made. */
+  | { readonly from: 'constant'; readonly type: KeyType; readonly text: string }
+  /** The n-th literal (from 0) that the lexer stripped from the text. */
+  | {
+      readonly from: 'literal'
+      readonly index: number
+      readonly negate: boolean
+      readonly type: KeyType
+      /** varchar(n) length of an assigned column (INSERT), else 0: trailing blanks past it are cut, as the server does. */
+      readonly maxChars: number
+    }
+  /** Bound parameter `$index+1`; `array` for `= ANY($n)`, whose every element is a key. */
+  | {
+      readonly from: 'parameter'
+      readonly index: number
+      readonly array: boolean
+      readonly type: KeyType
+      readonly maxChars: number
+      /** True when the parameter stands elsewhere too: its wire type must be declared or described before binary is trusted. */
+      readonly shared: boolean
+    }
+
+/** Which shards may run the statement. Every key must fall on the same shard, else the executor refuses (0A000). */
+export type Target =
+  /** No sharded table: reference tables or no table at all. The session's shard, or the one already open. */
+  | { readonly kind: 'any' }
+  /** Undeclared tables and the system catalog live on `default_shard`. */
+  | { readonly kind: 'default' }
+  /** A `shard` hint. */
+  | { readonly kind: 'shard'; readonly name: string }
+  /** Every sharded table is pinned by these keys; `withDefault` when an undeclared table takes part as well. */
+  | { readonly kind: 'keys'; readonly keys: readonly KeySource[]; readonly withDefault: boolean }
+
+export interface Refusal {
+  readonly sqlstate: string
+  readonly message: string
+  readonly hint: string
+  /** Byte offset into the statement (0-based), or -1. */
+  readonly position: number
+}
+
+/** What a statement is to the session, beyond a query to be forwarded. */
+export type SessionCommand =
+  | { readonly kind: 'begin'; readonly readOnly: boolean | null; readonly isolation: string | null }
+  | { readonly kind: 'commit'; readonly chain: boolean }
+  | { readonly kind: 'rollback'; readonly chain: boolean }
+  | { readonly kind: 'savepoint' } // SAVEPOINT, RELEASE, ROLLBACK TO
+  | { readonly kind: 'set-transaction' } // SET TRANSACTION, SET LOCAL: only this transaction's
+  /** SET [SESSION] name = value, of any setting except shardway.*; `name` lower case. `reset` for RESET / = DEFAULT. */
+  | { readonly kind: 'set'; readonly name: string; readonly reset: boolean }
+  | { readonly kind: 'reset-all' }
+  | { readonly kind: 'discard-all' }
+  /** SET [LOCAL] shardway.NAME: never forwarded. `value` null for RESET / DEFAULT. */
+  | { readonly kind: 'shardway-set'; readonly name: string; readonly value: string | null; readonly local: boolean }
+  | { readonly kind: 'shardway-show'; readonly name: string }
+  | { readonly kind: 'copy-in' }
+
+/** A table that the statement touches, as marks know it (`relation` is the catalog's id on default_shard). */
+export interface Touch {
+  readonly relation: number
+  readonly write: boolean
+  /** True when the rows touched are only those of the plan's keys: the mark is per slot, else for the whole table. */
+  readonly keyed: boolean
+}
+
+export interface Plan {
+  /** Statements in the text. 0: an empty query. */
+  readonly statements: number
+  readonly command: SessionCommand | null
+  readonly target: Target
+  readonly refusal: Refusal | null
+  readonly access: 'read' | 'write'
+  /** May run on a standby: SELECT without locks, volatile or standby-unsafe functions, unlogged or temporary tables. */
+  readonly replicaSafe: boolean
+  readonly touches: readonly Touch[]
+  /** Why the session must keep its server from now on (soundness 36), or null. */
+  readonly pin: string | null
+  /** DDL passed: the catalog is renewed before the answer goes out. */
+  readonly changesCatalog: boolean
+  /** The text holds transaction control among several statements: the server's own status decides afterwards. */
+  readonly mixed: boolean
+  /** Hints found in a comment at either end of the text, lower-case names. */
+  readonly hints: ReadonlyMap<string, string>
+  /** Highest $n in the text. */
+  readonly parameters: number
+  /** For the console and `explain`: 'single', 'refused', 'session', or 'empty'. */
+  readonly tier: 'single' | 'refused' | 'session' | 'empty'
+}

@@ -1,0 +1,170 @@
+/** What the control process and a worker say to each other over the IPC channel. Every object is plain JSON. */
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Config } from '../config/schema.ts'
+import type { Topology } from '../topology/topology.ts'
+
+/** How far a replica is known to have replayed (soundness 21). */
+export interface Watermark {
+  readonly database: string
+  readonly shard: string
+  readonly address: string
+  /** Postmaster start the mark belongs to; a server connection of another start must not use it. */
+  readonly start: string
+  /** Monotonic microseconds (`process.hrtime`, one clock for all processes of a machine): every commit acknowledged
+   *  before this instant has been replayed. */
+  readonly replayedUs: number
+  /** Replay lag as time, microseconds; -1 unknown. */
+  readonly lagUs: number
+}
+
+/** A snapshot that a worker must acknowledge: the barrier's unit. Parts that did not change are absent. */
+export interface Snapshot {
+  readonly topology?: Topology
+  readonly catalogs?: readonly Catalog[]
+  readonly config?: Config
+}
+
+export type ToWorker =
+  | { readonly type: 'snapshot'; readonly sequence: number; readonly snapshot: Snapshot }
+  | { readonly type: 'watermarks'; readonly watermarks: readonly Watermark[] }
+  /** A client's socket comes with it as the handle. `over`: max_client_conn is reached, only the console may enter. */
+  | { readonly type: 'client'; readonly id: number; readonly over: boolean }
+  | { readonly type: 'cancel'; readonly pid: number; readonly secret: string }
+  /** The control process asks for this worker's numbers (`report`), for SHOW and /metrics. */
+  | { readonly type: 'report'; readonly request: number }
+  | { readonly type: 'answer'; readonly request: number; readonly result: ConsoleResult | null; readonly error: string | null }
+  /** Servers that this worker may open in a pool, from now on. */
+  | { readonly type: 'share'; readonly pool: string; readonly size: number }
+  /** Give back shares of a pool if it has any to spare. */
+  | { readonly type: 'lend'; readonly pool: string }
+  | { readonly type: 'command'; readonly request: number; readonly command: WorkerCommand }
+  /** Stop taking clients; end when the last transaction is done. */
+  | { readonly type: 'drain' }
+  | { readonly type: 'catalog-renewed'; readonly request: number }
+
+export type WorkerCommand =
+  | { readonly kind: 'kill-client'; readonly id: number }
+  | { readonly kind: 'reconnect'; readonly database: string | null }
+
+export type ToControl =
+  | { readonly type: 'ready' }
+  | { readonly type: 'acknowledge'; readonly sequence: number }
+  | { readonly type: 'client-closed'; readonly id: number }
+  /** The key belongs to the worker with index `worker`. */
+  | { readonly type: 'cancel'; readonly worker: number; readonly pid: number; readonly secret: string }
+  | { readonly type: 'report'; readonly request: number; readonly report: WorkerReport }
+  | { readonly type: 'done'; readonly request: number; readonly error: string | null }
+  /** A console statement typed into a session of this worker. */
+  | { readonly type: 'console'; readonly request: number; readonly sql: string; readonly user: string; readonly alias: string }
+  /** Clients wait for a pool that is at its share. */
+  | { readonly type: 'want-share'; readonly pool: string }
+  | { readonly type: 'returned-share'; readonly pool: string; readonly size: number }
+  | { readonly type: 'catalog-changed'; readonly request: number; readonly database: string }
+  /** A server connection found a node in another role or gone: look now. */
+  | { readonly type: 'suspect'; readonly database: string; readonly shard: string; readonly address: string }
+  | { readonly type: 'drained' }
+
+export interface ConsoleResult {
+  /** CommandComplete tag. */
+  readonly tag: string
+  readonly columns: ReadonlyArray<{ readonly name: string; readonly type: 'text' | 'int4' | 'int8' | 'numeric' }>
+  readonly rows: ReadonlyArray<ReadonlyArray<string | null>>
+  readonly notices: readonly string[]
+}
+
+/** Name of a pool everywhere: database, user and node, joined by '|'. */
+export interface PoolReport {
+  readonly database: string
+  readonly user: string
+  readonly shard: string
+  readonly address: string
+  readonly role: string
+  readonly size: number
+  readonly clientsActive: number
+  readonly clientsWaiting: number
+  readonly cancelsActive: number
+  readonly cancelsWaiting: number
+  readonly serversActive: number
+  readonly serversIdle: number
+  readonly serversUsed: number
+  readonly serversLogin: number
+  readonly serversCanceled: number
+  readonly maxWaitUs: number
+  readonly mode: string
+}
+
+export interface ClientReport {
+  readonly id: number
+  readonly worker: number
+  readonly user: string
+  readonly database: string
+  readonly state: 'active' | 'idle' | 'waiting'
+  readonly addr: string
+  readonly port: number
+  readonly localAddr: string
+  readonly localPort: number
+  /** Milliseconds since the epoch. */
+  readonly connectTime: number
+  readonly requestTime: number
+  readonly waitUs: number
+  readonly link: string
+  readonly tls: string
+  readonly applicationName: string
+  readonly preparedStatements: number
+  readonly pins: string
+}
+
+export interface ServerReport {
+  readonly id: number
+  readonly worker: number
+  readonly user: string
+  readonly database: string
+  readonly shard: string
+  readonly address: string
+  readonly role: string
+  readonly state: 'active' | 'idle' | 'used' | 'tested' | 'new' | 'being_canceled'
+  readonly localAddr: string
+  readonly localPort: number
+  readonly connectTime: number
+  readonly requestTime: number
+  readonly link: string
+  readonly remotePid: number
+  readonly tls: string
+  readonly applicationName: string
+  readonly preparedStatements: number
+  readonly closeNeeded: boolean
+}
+
+/** Counters of one database on one worker; plain numbers that only grow. Times in microseconds. */
+export interface StatsReport {
+  readonly database: string
+  readonly assignments: number
+  readonly transactions: number
+  readonly queries: number
+  readonly bytesReceived: number
+  readonly bytesSent: number
+  readonly transactionTimeUs: number
+  readonly queryTimeUs: number
+  readonly waitTimeUs: number
+  readonly clientParses: number
+  readonly serverParses: number
+  readonly binds: number
+  readonly logins: number
+  readonly readsOnReplicas: number
+  readonly readsOnPrimaries: number
+  readonly refusals: number
+  readonly errors: number
+}
+
+export interface WorkerReport {
+  readonly worker: number
+  readonly pid: number
+  readonly pools: readonly PoolReport[]
+  readonly clients: readonly ClientReport[]
+  readonly servers: readonly ServerReport[]
+  readonly stats: readonly StatsReport[]
+  readonly plans: number
+  readonly loginClients: number
+  readonly memoryBytes: number
+  readonly cpuUs: number
+}
