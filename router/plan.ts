@@ -36,8 +36,8 @@ export type Target =
   | { readonly kind: 'any' }
   /** Undeclared tables and the system catalog live on `default_shard`. */
   | { readonly kind: 'default' }
-  /** A `shard` hint. */
-  | { readonly kind: 'shard'; readonly name: string }
+  /** A `shard` hint. `keys`: those of the rows that the statement writes; one of another shard refuses it (22023). */
+  | { readonly kind: 'shard'; readonly name: string; readonly keys?: readonly KeySource[] }
   /** Every sharded table is pinned by these keys; `withDefault` when an undeclared table takes part as well. */
   | { readonly kind: 'keys'; readonly keys: readonly KeySource[]; readonly withDefault: boolean }
 
@@ -55,7 +55,8 @@ export type SessionCommand =
   | { readonly kind: 'commit'; readonly chain: boolean }
   | { readonly kind: 'rollback'; readonly chain: boolean }
   | { readonly kind: 'savepoint' } // SAVEPOINT, RELEASE, ROLLBACK TO
-  | { readonly kind: 'set-transaction' } // SET TRANSACTION, SET LOCAL: only this transaction's
+  /** SET TRANSACTION, SET CONSTRAINTS (`name` ''), SET LOCAL name: only this transaction's. */
+  | { readonly kind: 'set-transaction'; readonly name: string }
   /** SET [SESSION] name = value, of any setting except shardway.*; `name` lower case. `reset` for RESET / = DEFAULT. */
   | { readonly kind: 'set'; readonly name: string; readonly reset: boolean }
   | { readonly kind: 'reset-all' }

@@ -45,6 +45,8 @@ export interface Relation {
   /** Foreign keys that point here or from here, as ids of the other relation, with the action on delete/update. */
   readonly references: readonly number[]
   readonly referencedBy: readonly number[]
+  /** Relations that its policies and rules name. Absent: not known. */
+  readonly reaches?: readonly number[]
 }
 
 export interface Routine {
@@ -91,6 +93,10 @@ export interface Catalog {
   /** Names of pg_catalog functions that are volatile on this server version. */
   readonly volatileBuiltins: readonly string[]
   readonly schemas: readonly string[]
+  /** Routines that the configuration declares `local = true`, as name or schema.name. */
+  readonly localRoutines?: readonly string[]
+  /** schema.name of the tables that the configuration declares sharded or reference, whether or not they exist. */
+  readonly declared?: readonly string[]
   /** By shard name; absent or empty where all OIDs agree. */
   readonly oids: Readonly<Record<string, OidMap>>
 }

@@ -32,7 +32,14 @@ export type ToWorker =
   | { readonly type: 'cancel'; readonly pid: number; readonly secret: string }
   /** The control process asks for this worker's numbers (`report`), for SHOW and /metrics. */
   | { readonly type: 'report'; readonly request: number }
-  | { readonly type: 'answer'; readonly request: number; readonly result: ConsoleResult | null; readonly error: string | null }
+  | {
+      readonly type: 'answer'
+      readonly request: number
+      readonly result: ConsoleResult | null
+      readonly error: string | null
+      /** Beside the error's message, when it is one of ours. */
+      readonly fields?: ErrorFields
+    }
   /** Servers that this worker may open in a pool, from now on. */
   | { readonly type: 'share'; readonly pool: string; readonly size: number }
   /** Give back shares of a pool if it has any to spare. */
@@ -41,6 +48,8 @@ export type ToWorker =
   /** Stop taking clients; end when the last transaction is done. */
   | { readonly type: 'drain' }
   | { readonly type: 'catalog-renewed'; readonly request: number }
+  /** Serials of all workers that live, the receiver's own included; the first message a worker gets. */
+  | { readonly type: 'siblings'; readonly serials: readonly number[] }
 
 export type WorkerCommand =
   | { readonly kind: 'kill-client'; readonly id: number }
@@ -55,7 +64,13 @@ export type ToControl =
   | { readonly type: 'report'; readonly request: number; readonly report: WorkerReport }
   | { readonly type: 'done'; readonly request: number; readonly error: string | null }
   /** A console statement typed into a session of this worker. */
-  | { readonly type: 'console'; readonly request: number; readonly sql: string; readonly user: string; readonly alias: string }
+  | {
+      readonly type: 'console'
+      readonly request: number
+      readonly sql: string
+      readonly user: string
+      readonly alias: string
+    }
   /** Clients wait for a pool that is at its share. */
   | { readonly type: 'want-share'; readonly pool: string }
   | { readonly type: 'returned-share'; readonly pool: string; readonly size: number }
@@ -63,6 +78,13 @@ export type ToControl =
   /** A server connection found a node in another role or gone: look now. */
   | { readonly type: 'suspect'; readonly database: string; readonly shard: string; readonly address: string }
   | { readonly type: 'drained' }
+
+export interface ErrorFields {
+  readonly code: string
+  readonly sqlstate: string
+  readonly detail?: string
+  readonly hint?: string
+}
 
 export interface ConsoleResult {
   /** CommandComplete tag. */

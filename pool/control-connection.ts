@@ -1,0 +1,84 @@
+/** Connections of the control user: health, watermarks, catalogs, the mirror. Never on the data path. */
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
+import { Client } from 'pg'
+import type { Config } from '../src/config/schema.ts'
+
+export interface ControlTarget {
+  readonly host: string
+  readonly port: number
+  readonly dbname: string
+  readonly user: string
+  readonly password: string
+}
+
+export interface ControlOptions {
+  readonly tls: Config['server']['tls']
+  readonly connectTimeoutMs: number
+  readonly queryTimeoutMs: number
+  readonly applicationName: string
+}
+
+function tlsOptions(tls: ControlOptions['tls'], host: string): ConnectionOptions {
+  const ca = tls.ca === undefined ? {} : { ca: readFileSync(tls.ca) }
+  if (tls.mode === 'verify-full') return { ...ca, servername: host }
+  if (tls.mode === 'verify-ca') return { ...ca, checkServerIdentity: () => undefined }
+  return { rejectUnauthorized: false }
+}
+
+function clientFor(target: ControlTarget, options: ControlOptions, ssl: boolean): Client {
+  return new Client({
+    host: target.host,
+    port: target.port,
+    database: target.dbname,
+    user: target.user,
+    password: target.password,
+    ssl: ssl ? tlsOptions(options.tls, target.host) : false,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    query_timeout: options.queryTimeoutMs,
+    keepAlive: true,
+    application_name: options.applicationName,
+    // A control statement's meaning must not depend on what the database or role has set.
+    options: '-c search_path=pg_catalog -c statement_timeout=0 -c default_transaction_read_only=off -c lock_timeout=0',
+  })
+}
+
+function refusedTls(error: unknown): boolean {
+  // pg has no code for a server that answers N.
+  return error instanceof Error && error.message === 'The server does not support SSL connections'
+}
+
+/** Ends at once, also when the server does not answer: `end()` alone waits for it. Never throws. */
+export function dropConnection(client: Client): void {
+  client.removeAllListeners('error')
+  client.on('error', () => undefined)
+  client.end().catch(() => undefined)
+  // Not in @types/pg; there since pg 6.
+  const { connection } = client as unknown as { connection?: { stream?: { destroy(): void } } }
+  setTimeout(() => connection?.stream?.destroy(), 50).unref()
+}
+
+async function connectOnce(target: ControlTarget, options: ControlOptions, ssl: boolean): Promise<Client> {
+  const client = clientFor(target, options, ssl)
+  // Without a listener an error after connect() would end the process.
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    dropConnection(client)
+    throw error
+  }
+}
+
+/** Connected, with an error listener attached. The caller ends it with `dropConnection`. */
+export async function connectControl(target: ControlTarget, options: ControlOptions): Promise<Client> {
+  const { mode } = options.tls
+  if (mode === 'disable' || mode === 'allow') return connectOnce(target, options, false)
+  try {
+    return await connectOnce(target, options, true)
+  } catch (error) {
+    if (mode === 'prefer' && refusedTls(error)) return connectOnce(target, options, false)
+    throw error
+  }
+}

@@ -1,0 +1,81 @@
+/** A query of the proxy's own on a pooled connection: collects rows as text and calls back once. */
+import { ShardwayError } from '../src/errors/shardway-error.ts'
+import { DATA_ROW } from '../src/protocol/codes.ts'
+import { errorFields } from '../src/protocol/error-fields.ts'
+import { query } from '../src/protocol/frontend-messages.ts'
+import type { Owner } from './owner.ts'
+import { KIND_QUERY } from './request-queue.ts'
+import type { ServerConnection } from './server-connection.ts'
+
+export type InternalRows = ReadonlyArray<ReadonlyArray<string | null>>
+type Callback = (error: ShardwayError | null, rows: InternalRows) => void
+
+/** Sends one simple query (several statements allowed) that answers few rows. */
+export function internalQuery(server: ServerConnection, sql: string, callback: Callback): void {
+  server.expect(KIND_QUERY, new InternalQuery(callback))
+  server.send(query(sql))
+}
+
+class InternalQuery implements Owner {
+  readonly #callback: Callback
+  readonly #chunks: Buffer[] = []
+  #error: ShardwayError | null = null
+
+  constructor(callback: Callback) {
+    this.#callback = callback
+  }
+
+  onServerBytes(_server: ServerConnection, buffer: Buffer, start: number, end: number): void {
+    this.#chunks.push(buffer.subarray(start, end))
+  }
+
+  onServerError(_server: ServerConnection, buffer: Buffer, start: number, end: number): boolean {
+    const fields = errorFields(buffer, start, end)
+    this.#error ??= new ShardwayError('server_error', fields.sqlstate, fields.message)
+    return false
+  }
+
+  onReady(): void {
+    this.#callback(this.#error, readRows(Buffer.concat(this.#chunks)))
+  }
+
+  onServerLost(_server: ServerConnection, error: ShardwayError): void {
+    this.#callback(error, [])
+  }
+
+  beforeReady(): boolean {
+    return false
+  }
+
+  onCommandComplete(): boolean {
+    return true
+  }
+
+  onNotice(): void {}
+  onFirstRow(): void {}
+  onParameterDescription(): void {}
+  onParameterStatus(): void {}
+  onCopyIn(): void {}
+  onRequestDropped(): void {}
+  onServerDrain(): void {}
+}
+
+function readRows(bytes: Buffer): InternalRows {
+  const rows: (string | null)[][] = []
+  for (let offset = 0; offset + 5 <= bytes.length; ) {
+    const end = offset + 1 + bytes.readUInt32BE(offset + 1)
+    if (bytes[offset] === DATA_ROW) {
+      const row: (string | null)[] = []
+      let at = offset + 7
+      for (let i = bytes.readInt16BE(offset + 5); i > 0; i--) {
+        const length = bytes.readInt32BE(at)
+        at += 4
+        row.push(length < 0 ? null : bytes.toString('utf8', at, at + length))
+        if (length > 0) at += length
+      }
+      rows.push(row)
+    }
+    offset = end
+  }
+  return rows
+}

@@ -1,0 +1,40 @@
+/**
+ * What is known of a server connection's session state: which settings were laid on it and which statements are
+ * prepared there. Anything not recorded here must not be on a server that goes back to its pool.
+ */
+
+/** Settings carried for a session: names in lower case, values as current_setting() prints them. Immutable. */
+export interface Settings {
+  /** Equal signatures mean equal settings. */
+  readonly signature: string
+  readonly values: ReadonlyMap<string, string>
+}
+
+export const NO_SETTINGS: Settings = { signature: '', values: new Map() }
+
+export function settingsOf(values: ReadonlyMap<string, string>): Settings {
+  const names = [...values.keys()].sort()
+  return { signature: names.map(name => `${name}\0${values.get(name) ?? ''}`).join('\0\0'), values }
+}
+
+export class ServerState {
+  settings: Settings = NO_SETTINGS
+  /** Shared statement ids in order of last use, oldest first. */
+  readonly prepared = new Map<number, true>()
+  /** Ids pushed out of `prepared` that are still to be closed on the server. */
+  readonly evicted: number[] = []
+  /** Id of the statement that the unnamed name stands for; 0 unknown or none. */
+  unnamed = 0
+  /** Must be reset with DISCARD ALL before anyone else has it. */
+  dirty = false
+  /** Postmaster start of the server, as epoch text; watermarks of another start do not count. */
+  start = ''
+  connectedAtMs = 0
+  requestAtMs = 0
+  /** Closed instead of going back to its pool. */
+  closeNeeded = false
+  /** Cancel connections under way; the server is not reused before they ended. */
+  cancels = 0
+  /** A cancel signal was sent: one round trip must be answered before anyone else has the server. */
+  settle = false
+}

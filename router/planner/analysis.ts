@@ -1,0 +1,115 @@
+import type { Relation } from '../../src/catalog/catalog.ts'
+import { type Derived, derivedOf } from './derived.ts'
+import { Graph } from './graph.ts'
+import type { Problem } from './problems.ts'
+import type { Level } from './scope.ts'
+import type { CatalogLookup, PlanInput } from './types.ts'
+import type { CteScope } from './with.ts'
+
+/** One appearance of a sharded table, which its key node must pin. */
+export interface Instance {
+  readonly relation: Relation
+  readonly node: number
+  readonly position: number
+  /** The row comes with a NULL key into a NOT NULL column: any shard answers with 23502. */
+  readonly fails: boolean
+  /** A row to be placed: a hint cannot stand in for its key. */
+  readonly inserted: boolean
+}
+
+export interface Use {
+  readonly relation: number
+  readonly write: boolean
+  /** True when it is reached only through instances. */
+  readonly keyed: boolean
+}
+
+/** How names are read at a place: a view's definition has its own rules. */
+export interface NameScope {
+  readonly searchPath: readonly string[]
+  readonly temporary: ReadonlySet<string> | null
+  readonly view: boolean
+}
+
+export interface Env {
+  readonly parent: Level | null
+  readonly ctes: CteScope | null
+  readonly names: NameScope
+  /** FOR UPDATE or SHARE of an outer query reaches in. */
+  readonly locked: boolean
+  /** Views being expanded, against definitions that name each other. */
+  readonly depth: number
+}
+
+/** FROM items of generated SQL; past it the statement is refused rather than analysed for seconds. */
+const MAX_ITEMS = 4000
+
+/** What is found out about one text: all statements write into the same one. */
+export class Analysis {
+  readonly input: PlanInput
+  readonly several: boolean
+  readonly derived: Derived
+  readonly catalog: CatalogLookup
+  readonly graph = new Graph()
+  readonly instances: Instance[] = []
+  readonly uses: Use[] = []
+  readonly problems: Problem[] = []
+  /** Routines that may run only in a statement pinned by keys. */
+  readonly keyedRoutines: Problem[] = []
+  /** RangeVars that were resolved; one left over means that a place was not looked at. */
+  readonly visited = new Set<object>()
+  parameters: ReadonlyMap<number, number> = new Map()
+  needsDefault = false
+  /** Answers come from a server’s own catalog: default_shard answers, unless keys choose another. */
+  needsCatalog = false
+  writes = false
+  unsafe = false
+  changesCatalog = false
+  exactOnly = false
+  pin: string | null = null
+  #items = 0
+
+  constructor(input: PlanInput) {
+    this.input = input
+    this.several = input.topology.shards.length > 1
+    this.catalog = input.catalog
+    this.derived = derivedOf(input.catalog.catalog)
+  }
+
+  rootEnv(): Env {
+    const { searchPath, temporary } = this.input.context
+    return {
+      parent: null,
+      ctes: null,
+      names: { searchPath: searchPath ?? this.catalog.catalog.searchPath, temporary, view: false },
+      locked: false,
+      depth: 0,
+    }
+  }
+
+  problem(problem: Problem): void {
+    this.problems.push(problem)
+  }
+
+  use(relation: Relation, write: boolean, keyed: boolean): void {
+    this.uses.push({ relation: this.derived.root(relation).id, write, keyed })
+    if (write) this.writes = true
+  }
+
+  /** Something that is not known is read or written. */
+  useAnything(write: boolean): void {
+    this.uses.push({ relation: 0, write, keyed: false })
+    this.unsafe = true
+    if (write) this.writes = true
+  }
+
+  pinned(reason: string): void {
+    this.pin ??= reason
+    this.unsafe = true
+  }
+
+  /** False once the statement is too large to be looked through. */
+  spend(): boolean {
+    return ++this.#items <= MAX_ITEMS
+  }
+}

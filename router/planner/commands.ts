@@ -1,0 +1,205 @@
+import type { CallStmt, CopyStmt, DoStmt, ExplainStmt, Node } from '@pgsql/types'
+import type { SessionCommand } from '../plan.ts'
+import type { Analysis, Env } from './analysis.ts'
+import { planCopy } from './copy.ts'
+import { planDefinition } from './ddl.ts'
+import { firm, needsShard, notAlone } from './problems.ts'
+import { analyzeQuery } from './query.ts'
+import { emptyReach } from './reach.ts'
+import { scanBody } from './plpgsql.ts'
+import { applyReach } from './routines.ts'
+import { changesNames, checkSetting, planSet, shardwayName } from './settings.ts'
+import { planTransaction } from './transactions.ts'
+import { collectFacts, names } from './walk.ts'
+
+const ONE_SESSION = 'It lives in one server’s session, and the session has one on each shard.'
+
+/** Kinds that a standby may run, when nothing in them forbids it. */
+const READS: ReadonlySet<string> = new Set(['SelectStmt', 'ExplainStmt', 'CopyStmt'])
+
+export function mayReadReplica(statement: Node): boolean {
+  const [tag] = Object.keys(statement)
+  return tag !== undefined && READS.has(tag)
+}
+
+/** True for statements whose functions are looked at elsewhere: definitions store them, they do not call them. */
+export function isDefinition(statement: Node): boolean {
+  const tag = Object.keys(statement)[0] ?? ''
+  if (tag === 'CreateTableAsStmt' || tag === 'RefreshMatViewStmt') return false
+  return !KNOWN.has(tag)
+}
+
+const KNOWN: ReadonlySet<string> = new Set([
+  'SelectStmt',
+  'InsertStmt',
+  'UpdateStmt',
+  'DeleteStmt',
+  'MergeStmt',
+  'CopyStmt',
+  'ExplainStmt',
+  'DeclareCursorStmt',
+  'FetchStmt',
+  'ClosePortalStmt',
+  'TransactionStmt',
+  'VariableSetStmt',
+  'VariableShowStmt',
+  'ConstraintsSetStmt',
+  'DiscardStmt',
+  'PrepareStmt',
+  'ExecuteStmt',
+  'DeallocateStmt',
+  'ListenStmt',
+  'UnlistenStmt',
+  'NotifyStmt',
+  'LoadStmt',
+  'DoStmt',
+  'CallStmt',
+])
+
+/** One statement of the text. `alone`: there is no other. */
+export function planOne(a: Analysis, statement: Node, env: Env, alone: boolean): SessionCommand | null {
+  if ('SelectStmt' in statement || 'InsertStmt' in statement || 'UpdateStmt' in statement || 'DeleteStmt' in statement) {
+    analyzeQuery(a, statement, env, false)
+    return null
+  }
+  if ('MergeStmt' in statement) {
+    analyzeQuery(a, statement, env, false)
+    return null
+  }
+  if ('TransactionStmt' in statement) return planTransaction(a, statement.TransactionStmt)
+  if ('ExplainStmt' in statement) return planExplain(a, statement.ExplainStmt, env)
+  if ('CopyStmt' in statement) return copyStatement(a, statement.CopyStmt, env)
+  a.exactOnly = true
+  a.unsafe = true
+  return planSession(a, statement, env, alone)
+}
+
+function copyStatement(a: Analysis, copy: CopyStmt, env: Env): SessionCommand | null {
+  a.exactOnly = true
+  if (copy.query !== undefined) analyzeQuery(a, copy.query, env, false)
+  return planCopy(a, copy, env)
+}
+
+function planSession(a: Analysis, statement: Node, env: Env, alone: boolean): SessionCommand | null {
+  if ('VariableSetStmt' in statement) {
+    const command = planSet(a, statement.VariableSetStmt, alone)
+    if (command.kind === 'shardway-set' && !alone) a.problem(notAlone(`SET shardway.${command.name}`))
+    return command
+  }
+  if ('ConstraintsSetStmt' in statement) return { kind: 'set-transaction', name: '' }
+  if ('VariableShowStmt' in statement) return planShow(a, (statement.VariableShowStmt.name ?? '').toLowerCase(), alone)
+  if ('DiscardStmt' in statement) {
+    if (statement.DiscardStmt.target !== undefined && statement.DiscardStmt.target !== 'DISCARD_ALL') return null
+    if (!alone) changesNames(a, 'DISCARD ALL')
+    return { kind: 'discard-all' }
+  }
+  if ('DeclareCursorStmt' in statement) {
+    const { query, options } = statement.DeclareCursorStmt
+    if (query !== undefined) analyzeQuery(a, query, env, false)
+    // CURSOR_OPT_HOLD of parsenodes.h
+    if (((options ?? 0) & 0x20) !== 0) sessionBound(a, 'a cursor WITH HOLD', 'cursor with hold')
+    return null
+  }
+  if ('FetchStmt' in statement || 'ClosePortalStmt' in statement) return null
+  if ('DoStmt' in statement) {
+    planDo(a, statement.DoStmt)
+    return null
+  }
+  if ('CallStmt' in statement) {
+    planCall(a, statement.CallStmt)
+    return null
+  }
+  if (!planStateful(a, statement)) planDefinition(a, statement, env)
+  return null
+}
+
+/** Statements whose effect outlives them in the session. False for any other. */
+function planStateful(a: Analysis, statement: Node): boolean {
+  if ('PrepareStmt' in statement) {
+    for (const range of collectFacts(statement).relations) a.visited.add(range)
+    sessionBound(a, 'PREPARE', 'prepare', 'Use prepared statements of the protocol, as drivers do.')
+  } else if ('ExecuteStmt' in statement) {
+    a.useAnything(true)
+    sessionBound(a, 'EXECUTE', 'prepare', 'Use prepared statements of the protocol, as drivers do.')
+  } else if ('DeallocateStmt' in statement) {
+    if (statement.DeallocateStmt.isall !== true) a.problem(firm('DEALLOCATE of one statement', 'Use DEALLOCATE ALL.'))
+  } else if ('ListenStmt' in statement) {
+    sessionBound(a, 'LISTEN', 'listen')
+  } else if ('UnlistenStmt' in statement) {
+    a.problem(firm('UNLISTEN', ONE_SESSION))
+  } else if ('NotifyStmt' in statement) {
+    a.writes = true
+    a.problem(firm('NOTIFY', ONE_SESSION))
+  } else if ('LoadStmt' in statement) {
+    sessionBound(a, 'LOAD', 'load')
+  } else {
+    return false
+  }
+  return true
+}
+
+function sessionBound(a: Analysis, what: string, reason: string, hint: string = ONE_SESSION): void {
+  a.pinned(reason)
+  a.problem(firm(what, hint))
+}
+
+function planShow(a: Analysis, name: string, alone: boolean): SessionCommand | null {
+  const own = shardwayName(name)
+  if (own === null) return null
+  const problem = checkSetting(a, own, null)
+  if (problem !== null) a.problem(problem)
+  if (!alone) a.problem(notAlone(`SHOW ${name}`))
+  return { kind: 'shardway-show', name: own }
+}
+
+function isOn(option: Node | undefined): boolean {
+  if (option === undefined) return true
+  const text = JSON.stringify(option).toLowerCase()
+  return !/"(?:off|false|no|0)"/.test(text) && !/"ival":\{\}/.test(text) && !/"boolval":\{\}/.test(text)
+}
+
+function planExplain(a: Analysis, explain: ExplainStmt, env: Env): SessionCommand | null {
+  a.exactOnly = true
+  const { query } = explain
+  if (query === undefined) return null
+  const analyze = (explain.options ?? []).some(
+    node => 'DefElem' in node && node.DefElem.defname === 'analyze' && isOn(node.DefElem.arg),
+  )
+  const before = { writes: a.writes, changesCatalog: a.changesCatalog, pin: a.pin, uses: a.uses.length }
+  planOne(a, query, env, true)
+  if (analyze) {
+    a.unsafe = true
+    return null
+  }
+  // Only planned: nothing is written, but a standby would not plan a write.
+  if (a.writes && !before.writes) a.unsafe = true
+  a.writes = before.writes
+  a.changesCatalog = before.changesCatalog
+  a.pin = before.pin
+  for (const use of a.uses.splice(before.uses)) a.uses.push({ ...use, write: false })
+  return null
+}
+
+function planDo(a: Analysis, statement: DoStmt): void {
+  a.writes = true
+  a.problem(needsShard('DO'))
+  let body = ''
+  let language = 'plpgsql'
+  for (const node of statement.args ?? []) {
+    if (!('DefElem' in node) || node.DefElem.arg === undefined || !('String' in node.DefElem.arg)) continue
+    if (node.DefElem.defname === 'as') body = node.DefElem.arg.String.sval ?? ''
+    else if (node.DefElem.defname === 'language') language = (node.DefElem.arg.String.sval ?? '').toLowerCase()
+  }
+  const reach = emptyReach()
+  if (language === 'plpgsql') scanBody(a.derived, body, reach)
+  else reach.dynamic = reach.mayWrite = true
+  applyReach(a, reach, 0)
+}
+
+/** A procedure may commit and begin: only one that is declared local runs beside other shards. */
+function planCall(a: Analysis, call: CallStmt): void {
+  a.writes = true
+  const path = names(call.funccall?.funcname)
+  const local = a.derived.localRoutines
+  if (!local.has(path.join('.')) && !local.has(path.at(-1) ?? '')) a.problem(needsShard('CALL'))
+}

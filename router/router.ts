@@ -1,0 +1,292 @@
+/**
+ * SQL in, plan out, one instance for each database of a worker. Exact text first, then the template that the lexer makes,
+ * then the real parser; and for each execution, keys → shard.
+ */
+import { CatalogIndex } from '../src/catalog/catalog-index.ts'
+import type { Catalog } from '../src/catalog/catalog.ts'
+import { errorOf } from '../src/errors/codes.ts'
+import type { BindView } from '../src/protocol/bind-view.ts'
+import { type DatabaseTopology, slotTable } from '../src/topology/topology.ts'
+import { NO_HINTS, parseHints } from './hints.ts'
+import { Lexer } from './lexer.ts'
+import type { Literals } from './literals.ts'
+import type { Plan } from './plan.ts'
+import { type ContextPlans, PlanCache } from './plan-cache.ts'
+import type { NameContext, PlanInput, PlanOutput } from './planner/types.ts'
+import { KeyResolver } from './resolve.ts'
+import { textPosition, templatePosition } from './template-position.ts'
+
+/** Any shard may run it: the session's, or the one already open. */
+export const ANY_SHARD = -1
+
+/** Longer texts are planned each time: they are loads of data, not statements that come back. */
+const MAX_CACHED_TEXT_BYTES = 65_536
+
+/** What of a session decides how names are read. Compared by identity first: keep one object while nothing changes. */
+export type PlanContext = NameContext
+
+export type Planner = (input: PlanInput) => PlanOutput
+
+export interface RouterOptions {
+  readonly catalog: Catalog
+  readonly topology: DatabaseTopology
+  /** Bound of the plan cache. */
+  readonly planBytes: number
+  readonly planner: Planner
+}
+
+export class Router {
+  hits = 0
+  misses = 0
+  /** After resolve(): false when some key gave no slot (NULL, or a value that the server will refuse). */
+  slotsComplete = true
+  readonly #planner: Planner
+  readonly #plans: PlanCache
+  readonly #lexer = new Lexer()
+  readonly #resolver = new KeyResolver()
+  #contexts = new WeakMap<PlanContext, ContextPlans>()
+  #lastContext: PlanContext | null = null
+  #lastPlans: ContextPlans | null = null
+  /** Where refusals of plans that serve a template point to, counted in the template. */
+  #refusalPositions = new WeakMap<Plan, number>()
+  #catalog: CatalogIndex
+  #topology: DatabaseTopology
+  #shardOfSlot: Uint16Array
+  #defaultShard: number
+
+  constructor(options: RouterOptions) {
+    this.#planner = options.planner
+    this.#plans = new PlanCache(options.planBytes)
+    this.#catalog = new CatalogIndex(options.catalog)
+    this.#topology = options.topology
+    this.#shardOfSlot = slotTable(options.topology)
+    this.#defaultShard = options.topology.shardNames.indexOf(options.topology.defaultShard)
+  }
+
+  /** Forgets all plans. */
+  update(catalog: Catalog, topology: DatabaseTopology): void {
+    if (catalog !== this.#catalog.catalog) this.#catalog = new CatalogIndex(catalog)
+    this.#topology = topology
+    this.#shardOfSlot = slotTable(topology)
+    this.#defaultShard = topology.shardNames.indexOf(topology.defaultShard)
+    this.#plans.clear()
+    this.#contexts = new WeakMap()
+    this.#lastContext = null
+    this.#lastPlans = null
+  }
+
+  get catalog(): CatalogIndex {
+    return this.#catalog
+  }
+
+  /** Literals of the text last given to find(); reused. */
+  get literals(): Literals {
+    return this.#lexer.literals
+  }
+
+  /** Slots of the keys of the last resolve(); reused. */
+  get slots(): readonly number[] {
+    return this.#resolver.slots
+  }
+
+  get shardCount(): number {
+    return this.#topology.shardNames.length
+  }
+
+  get planCount(): number {
+    return this.#plans.count
+  }
+
+  get planBytes(): number {
+    return this.#plans.bytes
+  }
+
+  /** The plan of the statement text in [start, end). Throws 42601 with a position for what does not parse. */
+  find(text: Buffer, start: number, end: number, context: PlanContext): Plan {
+    if (end - start > MAX_CACHED_TEXT_BYTES) {
+      this.misses++
+      this.#lexer.lex(text, start, end)
+      return this.#makePlan(text, start, end, context, null).plan
+    }
+    const plans = this.#plansOf(context)
+    const key = text.toString('latin1', start, end)
+    const known = plans.get(key)
+    if (known !== undefined && !known.template && known.plan !== null) {
+      this.hits++
+      this.#lexer.literals.reset(text, start)
+      return known.plan
+    }
+    const template = this.#lexer.lex(text, start, end)
+    if (template !== null && template !== key) {
+      const shared = plans.get(template)
+      if (shared !== undefined && shared.template && shared.plan !== null) {
+        this.hits++
+        return shared.plan
+      }
+      this.misses++
+      if (shared === undefined || !shared.template) {
+        const plan = this.#templatePlan(text, start, end, context)
+        this.#plans.set(plans, template, plan, true)
+        if (plan !== null) return plan
+      }
+    } else {
+      this.misses++
+    }
+    const { plan } = this.#makePlan(text, start, end, context, null)
+    this.#plans.set(plans, key, plan, false)
+    return plan
+  }
+
+  /**
+   * Index in `topology.shardNames`, or ANY_SHARD. `text` is the buffer last given to find(), with nothing found in between,
+   * or else (a prepared statement that kept a copy) a buffer that holds exactly the statement's text.
+   * `parameterTypes`: declared in Parse or described by a server; 0 where unknown. Throws 0A000 for keys on several shards
+   * or spellings that only a server can evaluate, 22023 for a NULL key that no server would refuse.
+   */
+  resolve(plan: Plan, text: Buffer, parameters: BindView | null, parameterTypes: readonly number[]): number {
+    const target = plan.target
+    const resolver = this.#resolver
+    this.slotsComplete = true
+    if (target.kind !== 'keys') {
+      resolver.slots.length = 0
+      if (target.kind === 'any') return ANY_SHARD
+      return target.kind === 'default' ? this.#defaultShard : this.#shardNamed(target.name)
+    }
+    if (text !== this.#lexer.literals.bytes) this.#lexer.lex(text, 0, text.length)
+    const single = this.#topology.shardNames.length === 1
+    try {
+      resolver.collect(target.keys, this.#lexer.literals, parameters, parameterTypes)
+    } catch (error) {
+      // Where all rows lie on one shard nothing is refused.
+      if (!single) throw error
+      resolver.slots.length = 0
+      resolver.incomplete = true
+    }
+    this.slotsComplete = !resolver.incomplete
+    if (single) return 0
+    if (resolver.sawNull) this.#refuseNullKey(plan)
+    const shard = this.#oneShard(target.withDefault ? this.#defaultShard : ANY_SHARD)
+    return shard
+  }
+
+  /** Where the plan's refusal points to in the text last given to find(): byte offset from its start, or -1. */
+  refusalPosition(plan: Plan): number {
+    const position = this.#refusalPositions.get(plan)
+    return position === undefined ? (plan.refusal?.position ?? -1) : textPosition(this.#lexer, position)
+  }
+
+  #oneShard(wanted: number): number {
+    const slots = this.#resolver.slots
+    let shard = wanted
+    for (let i = 0; i < slots.length; i++) {
+      const owner = this.#shardOfSlot[slots[i] as number] as number
+      if (shard === ANY_SHARD) shard = owner
+      else if (shard !== owner) {
+        throw errorOf(
+          'not_supported',
+          {
+            what:
+              wanted === ANY_SHARD
+                ? 'a statement with keys on several shards'
+                : 'a join of sharded rows with a table of the default shard',
+          },
+          { hint: 'Use one statement for each shard key.' },
+        )
+      }
+    }
+    return shard
+  }
+
+  #shardNamed(name: string): number {
+    const index = this.#topology.shardNames.indexOf(name)
+    if (index < 0) throw errorOf('bad_setting', { name: 'shard', value: name })
+    return index
+  }
+
+  /** A server answers 23502 where the column is NOT NULL; elsewhere the row would have no place. Reads just find nothing. */
+  #refuseNullKey(plan: Plan): void {
+    for (const touch of plan.touches) {
+      const relation = touch.write ? this.#catalog.relationById(touch.relation) : undefined
+      const placement = relation?.placement
+      if (relation === undefined || placement?.kind !== 'sharded') continue
+      const column = relation.columns.find(each => each.name === placement.column)
+      if (column?.notNull !== true) throw errorOf('no_shard_key', { column: placement.column, table: relation.name })
+    }
+  }
+
+  #plansOf(context: PlanContext): ContextPlans {
+    if (context === this.#lastContext && this.#lastPlans?.dropped === false) return this.#lastPlans
+    let plans = this.#contexts.get(context)
+    if (plans === undefined || plans.dropped) {
+      const temporary = context.temporary === null ? null : [...context.temporary].sort()
+      plans = this.#plans.context(JSON.stringify([context.searchPath, context.role, temporary, [...(context.hints ?? [])]]))
+      this.#contexts.set(context, plans)
+    }
+    this.#lastContext = context
+    this.#lastPlans = plans
+    return plans
+  }
+
+  /** A plan for all texts of the template, or null when they need plans of their own. */
+  #templatePlan(text: Buffer, start: number, end: number, context: PlanContext): Plan | null {
+    const { plan, exactOnly } = this.#makePlan(text, start, end, context, this.#lexer.literals)
+    if (exactOnly) return null
+    if (plan.target.kind === 'keys' && !this.#literalsAreKeys(plan, text, start, end, context)) return null
+    if (plan.refusal !== null && plan.refusal.position >= 0) {
+      this.#refusalPositions.set(plan, templatePosition(this.#lexer, plan.refusal.position))
+    }
+    return plan
+  }
+
+  /**
+   * Makes the plan again from the parser's own values: the literals named as keys must give the same slots, and a plan
+   * for many texts must not hold a key that came from one of them. Only a hint's key is part of the template.
+   */
+  #literalsAreKeys(plan: Plan, text: Buffer, start: number, end: number, context: PlanContext): boolean {
+    if (plan.target.kind !== 'keys') return true
+    const literals = this.#lexer.literals
+    const keys = plan.target.keys
+    if (literals.count > 0 && !plan.hints.has('key') && keys.some(key => key.from === 'constant')) return false
+    const indexes = keys.filter(key => key.from === 'literal')
+    if (indexes.length === 0) return true
+    const exact = this.#makePlan(text, start, end, context, null).plan
+    if (exact.target.kind !== 'keys') return false
+    const constants = exact.target.keys.filter((_, i) => keys[i]?.from === 'literal')
+    if (exact.target.keys.length !== keys.length || constants.some(key => key.from !== 'constant')) return false
+    try {
+      this.#resolver.collect(constants, literals, null, [])
+      const expected = this.#resolver.slots.join()
+      this.#resolver.collect(indexes, literals, null, [])
+      return this.#resolver.slots.join() === expected
+    } catch {
+      return false
+    }
+  }
+
+  #makePlan(text: Buffer, start: number, end: number, context: PlanContext, literals: Literals | null): PlanOutput {
+    return this.#planner({
+      text: text.toString('utf8', start, end),
+      bytes: text.subarray(start, end),
+      literals,
+      catalog: this.#catalog,
+      topology: this.#topology,
+      context,
+      hints: withSessionHints(context, this.#hints(text)),
+    })
+  }
+
+  #hints(text: Buffer): ReadonlyMap<string, string> {
+    const { leadingHintStart, leadingHintEnd, trailingHintStart, trailingHintEnd } = this.#lexer
+    const leading =
+      leadingHintStart < 0 ? NO_HINTS : parseHints(text.toString('utf8', leadingHintStart, leadingHintEnd))
+    if (trailingHintStart < 0) return leading
+    const trailing = parseHints(text.toString('utf8', trailingHintStart, trailingHintEnd))
+    return leading.size === 0 ? trailing : new Map([...leading, ...trailing])
+  }
+}
+
+function withSessionHints(context: PlanContext, hints: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const session = context.hints
+  if (session === undefined || session.size === 0) return hints
+  return hints.size === 0 ? session : new Map([...session, ...hints])
+}

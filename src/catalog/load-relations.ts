@@ -1,0 +1,176 @@
+/** Relations with their columns, parents, foreign keys, and the routines that may run when they are read or written. */
+import type { ClientBase } from 'pg'
+import type { Column, Relation } from './catalog.ts'
+import { routinesIn, USER_SCHEMA } from './catalog-sql.ts'
+import { type PlacedColumn, placementsOf, type TableDeclaration } from './placement.ts'
+
+interface RelationRow {
+  readonly id: number
+  readonly schema: string
+  readonly name: string
+  readonly kind: string
+  readonly persistence: string
+  readonly definition: string | null
+  readonly triggers: boolean
+  readonly rules: boolean
+  readonly security: boolean
+  readonly parents: number[]
+  readonly functions: number[]
+}
+
+interface ColumnRow {
+  readonly relation: number
+  readonly name: string
+  readonly type: number
+  readonly typmod: number
+  readonly typename: string
+  readonly notnull: boolean
+  readonly generated: boolean
+  readonly volatile: boolean
+  readonly deterministic: boolean
+  readonly computed: boolean
+}
+
+interface ForeignKeyRow {
+  readonly from: number
+  readonly to: number
+}
+
+export interface RawRelations {
+  readonly relations: readonly RelationRow[]
+  readonly columns: readonly ColumnRow[]
+  readonly foreignKeys: readonly ForeignKeyRow[]
+}
+
+// A rule's tree holds the view's whole query, hence every function that reading it may run.
+const RELATIONS = `
+WITH parts(relation, tree) AS (
+  SELECT adrelid, adbin::text FROM pg_attrdef
+  UNION ALL SELECT conrelid, conbin::text FROM pg_constraint WHERE conrelid <> 0 AND conbin IS NOT NULL
+  UNION ALL SELECT ev_class, ev_action::text || ev_qual::text FROM pg_rewrite
+  UNION ALL SELECT polrelid, concat(polqual::text, polwithcheck::text) FROM pg_policy
+  UNION ALL SELECT tgrelid, tgqual::text FROM pg_trigger WHERE tgqual IS NOT NULL
+  UNION ALL SELECT indrelid, concat(indexprs::text, indpred::text) FROM pg_index
+    WHERE indexprs IS NOT NULL OR indpred IS NOT NULL
+  UNION ALL SELECT partrelid, partexprs::text FROM pg_partitioned_table WHERE partexprs IS NOT NULL
+), runs(relation, routine) AS (
+  SELECT p.relation, r.routine FROM parts p, LATERAL (${routinesIn('p.tree')}) AS r(routine)
+  UNION SELECT tgrelid, tgfoid FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'
+)
+SELECT c.oid::int8 AS id, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
+       EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal AND tgenabled <> 'D') AS triggers,
+       EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND rulename <> '_RETURN' AND ev_enabled <> 'D') AS rules,
+       c.relrowsecurity AS security,
+       ARRAY(SELECT inhparent::int8 FROM pg_inherits WHERE inhrelid = c.oid ORDER BY inhseqno) AS parents,
+       ARRAY(SELECT DISTINCT p.oid::int8 FROM runs r JOIN pg_proc p ON p.oid = r.routine
+             JOIN pg_namespace pn ON pn.oid = p.pronamespace
+             WHERE r.relation = c.oid AND pn.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1) AS functions
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE ${USER_SCHEMA} ORDER BY c.oid`
+
+// nextval('s'::text) leaves no dependency on the sequence: it is volatile and known by its number.
+const COLUMNS = `
+SELECT a.attrelid::int8 AS relation, a.attname AS name, a.atttypid::int8 AS type, a.atttypmod AS typmod,
+       format_type(a.atttypid, a.atttypmod) AS typename, a.attnotnull AS notnull,
+       a.attidentity <> '' OR COALESCE(d.tree ~ ':funcid (1574|1575|1576) ', false)
+         OR EXISTS (SELECT FROM pg_depend s JOIN pg_class q ON q.oid = s.refobjid AND q.relkind = 'S'
+                    WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid AND s.refclassid = 'pg_class'::regclass)
+         AS generated,
+       d.tree IS NOT NULL AND EXISTS (SELECT FROM (${routinesIn('d.tree')}) AS r(routine)
+         JOIN pg_proc p ON p.oid = r.routine WHERE p.provolatile = 'v') AS volatile,
+       COALESCE((SELECT collisdeterministic FROM pg_collation WHERE oid = a.attcollation), true) AS deterministic,
+       a.attgenerated <> '' AS computed
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
+LEFT JOIN LATERAL (
+  SELECT (SELECT oid FROM pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum) AS oid,
+         COALESCE((SELECT adbin::text FROM pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum),
+                  t.typdefaultbin::text) AS tree
+  WHERE a.attgenerated = ''
+) d ON true
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND ${USER_SCHEMA}
+ORDER BY a.attrelid, a.attnum`
+
+const FOREIGN_KEYS = `
+SELECT DISTINCT conrelid::int8 AS "from", confrelid::int8 AS "to" FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2`
+
+export async function loadRelations(client: ClientBase): Promise<RawRelations> {
+  const relations = await client.query<RelationRow>(RELATIONS)
+  const columns = await client.query<ColumnRow>(COLUMNS)
+  const foreignKeys = await client.query<ForeignKeyRow>(FOREIGN_KEYS)
+  return {
+    relations: relations.rows.map(row => ({
+      ...row,
+      id: Number(row.id),
+      parents: row.parents.map(Number),
+      functions: row.functions.map(Number),
+    })),
+    columns: columns.rows.map(row => ({ ...row, relation: Number(row.relation), type: Number(row.type) })),
+    foreignKeys: foreignKeys.rows.map(row => ({ from: Number(row.from), to: Number(row.to) })),
+  }
+}
+
+export interface PlacedRelations {
+  readonly relations: readonly Relation[]
+  readonly problems: string[]
+  readonly missing: string[]
+}
+
+export function placeRelations(raw: RawRelations, tables: readonly TableDeclaration[]): PlacedRelations {
+  const columns = groupBy(raw.columns, column => column.relation)
+  const from = groupBy(raw.foreignKeys, key => key.from)
+  const to = groupBy(raw.foreignKeys, key => key.to)
+  const placeable = raw.relations.map(row => ({ ...row, columns: (columns.get(row.id) ?? []).map(placedColumn) }))
+  const { byId, problems, missing } = placementsOf(placeable, tables)
+  const relations = placeable.map(
+    (row): Relation => ({
+      id: row.id,
+      schema: row.schema,
+      name: row.name,
+      kind: row.kind,
+      persistence: row.persistence,
+      columns: row.columns.map(plainColumn),
+      placement: byId.get(row.id) ?? { kind: 'local' },
+      definition: row.definition,
+      functions: row.functions,
+      hasTriggers: row.triggers,
+      hasRules: row.rules,
+      rowSecurity: row.security,
+      parent: row.parents[0] ?? 0,
+      references: (from.get(row.id) ?? []).map(key => key.to),
+      referencedBy: (to.get(row.id) ?? []).map(key => key.from),
+    }),
+  )
+  return { relations, problems, missing }
+}
+
+function placedColumn(row: ColumnRow): PlacedColumn {
+  return {
+    name: row.name,
+    type: row.type,
+    notNull: row.notnull,
+    generated: row.generated,
+    volatileDefault: row.volatile,
+    typeModifier: row.typmod,
+    typeName: row.typename,
+    deterministic: row.deterministic,
+    computed: row.computed,
+  }
+}
+
+function plainColumn({ name, type, notNull, generated, volatileDefault }: PlacedColumn): Column {
+  return { name, type, notNull, generated, volatileDefault }
+}
+
+function groupBy<T>(rows: readonly T[], key: (row: T) => number): Map<number, T[]> {
+  const groups = new Map<number, T[]>()
+  for (const row of rows) {
+    const group = groups.get(key(row))
+    if (group === undefined) groups.set(key(row), [row])
+    else group.push(row)
+  }
+  return groups
+}

@@ -1,0 +1,55 @@
+/**
+ * What the configuration can say but this release cannot do. Refused where serving would not be what the file asks for;
+ * noted where serving without it is right, only slower or less convenient.
+ */
+import { list, type Raw, table, text, texts } from './raw-view.ts'
+
+const RELEASE = 'not yet supported in this release'
+
+/** Problems: the start is refused. One line each. */
+export function notYetProblems(file: Raw): string[] {
+  const problems: string[] = []
+  const only = (section: Raw, name: string, supported: readonly string[], known: readonly string[]): void => {
+    const value = text(section, name)
+    // A word nobody knows is the schema's to report.
+    if (value === undefined || supported.includes(value) || !known.includes(value)) return
+    problems.push(`${section.path}.${name}: "${value}" is ${RELEASE}, allowed: ${supported.join(', ')}`)
+  }
+  only(table(file, 'auth'), 'method', ['scram-sha-256', 'trust'], ['md5', 'plain', 'cert', 'hba'])
+  only(table(file, 'state'), 'store', ['file'], ['etcd'])
+  only(table(file, 'pool'), 'mode', ['transaction'], ['session', 'statement'])
+  only(table(file, 'failover'), 'mode', ['managed', 'off'], ['patroni'])
+  // A mode that promises encryption must not be served in the clear.
+  const tls = ['require', 'verify-ca', 'verify-full']
+  only(table(table(file, 'listen'), 'tls'), 'mode', ['disable', 'allow', 'prefer'], tls)
+  only(table(table(file, 'server'), 'tls'), 'mode', ['disable', 'allow', 'prefer'], tls)
+  const refuse = (section: Raw, name: string): void => {
+    const value = section.value[name]
+    if (value === undefined || value === '' || value === false || value === 0) return
+    problems.push(`${section.path}.${name}: ${RELEASE}, leave it out`)
+  }
+  refuse(table(table(file, 'server'), 'tls'), 'ca')
+  refuse(table(file, 'auth'), 'query')
+  refuse(table(file, 'read'), 'fleet')
+  refuse(table(file, 'failover'), 'fence_command')
+  refuse(table(file, 'failover'), 'rejoin_command')
+  for (const user of list(file, 'users')) refuse(user, 'max_statements_per_second')
+  return problems
+}
+
+/** Notes for `shardway check`: served, but without these. */
+export function notYetNotes(file: Raw): string[] {
+  const notes: string[] = []
+  const note = (section: Raw, name: string, without: string): void => {
+    const value = section.value[name]
+    if (value !== undefined && value !== false) notes.push(`${section.path}.${name}: ${RELEASE}; ${without}`)
+  }
+  note(table(file, 'cache'), 'redis', 'nothing is cached')
+  note(table(file, 'cache'), 'capture', 'nothing is cached')
+  for (const database of list(file, 'databases')) {
+    for (const one of list(database, 'tables')) note(one, 'cache', 'reads of the table are not cached')
+  }
+  const tls = table(table(file, 'listen'), 'tls')
+  if (texts(tls, 'cert') !== undefined) note(tls, 'cert', 'an SSLRequest is answered N')
+  return notes
+}

@@ -1,0 +1,291 @@
+/** What comes back from servers for one client: forwarded as it is, looked at only where the session's state hangs on it. */
+import { internalQuery } from '../../pool/internal-query.ts'
+import type { Owner } from '../../pool/owner.ts'
+import { KIND_CLOSE, KIND_MASK, KIND_PARSE } from '../../pool/request-queue.ts'
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import { NO_SETTINGS, settingsOf } from '../../pool/server-state.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { nowUs } from '../observe/clock.ts'
+import { errorOf, ready } from '../protocol/backend-messages.ts'
+import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
+import { errorFields } from '../protocol/error-fields.ts'
+import { sync } from '../protocol/frontend-messages.ts'
+import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from '../session/output.ts'
+import { settingsQuery } from '../session/settings.ts'
+import type { Statement } from '../session/statement.ts'
+import type { ParseEntry } from './emit.ts'
+import type { Executor } from './executor.ts'
+import type { RunningUnit } from './running-unit.ts'
+
+/** Data of the Execute that only makes a block fail. */
+export const POISON = Symbol('poison')
+/** Data of the Sync that ends a part of a unit which was run apart. */
+export const SCOUT = Symbol('scout')
+
+const DISCARD_ALL = 'DISCARD ALL'
+const DEALLOCATE_ALL = 'DEALLOCATE ALL'
+const LETTER_D = 0x44
+
+export class Answers implements Owner {
+  readonly #executor: Executor
+
+  constructor(executor: Executor) {
+    this.#executor = executor
+  }
+
+  onServerBytes(server: ServerConnection, buffer: Buffer, start: number, end: number): void {
+    const { client } = this.#executor
+    if (this.#executor.closed) return
+    if (!client.output.write(buffer, start, end)) client.serverMustPause(server)
+  }
+
+  onFirstRow(): void {
+    this.#executor.client.output.release(HOLD_REPLICA)
+  }
+
+  onServerError(
+    server: ServerConnection,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    skipped: boolean,
+    data: unknown,
+  ): boolean {
+    const executor = this.#executor
+    const { running, client } = executor
+    if (running === null) return false
+    client.copyEnded()
+    if (data === POISON) return false
+    if ((client.output.holding & HOLD_REPLICA) !== 0 && running.watermark !== null && running.complete) {
+      running.retry = true
+      if (skipped && running.unit.simple) server.send(sync)
+      return false
+    }
+    client.database.stats.errors++
+    running.failed = true
+    running.mayCommit = false
+    if (!skipped) return true
+    // Something that the proxy put before the client's messages failed, and with it the rest of the unit.
+    client.output.write(Buffer.from(buffer.subarray(start, end)), 0, end - start)
+    if (running.unit.simple) server.send(sync) // the server ignores the query behind it up to a Sync
+    return false
+  }
+
+  onCommandComplete(server: ServerConnection, buffer: Buffer, start: number, end: number): boolean {
+    const executor = this.#executor
+    const { running, client } = executor
+    client.copyEnded()
+    if (running === null) return true
+    client.output.release(HOLD_REPLICA)
+    if (running.uncertain) {
+      running.uncertain = false
+      client.output.frame(errorOf(outcomeUnknown('the wait for synchronous replication was cancelled')))
+      return false
+    }
+    if (buffer[start + 5] === LETTER_D) this.#sessionReset(server, buffer, start, end)
+    return true
+  }
+
+  /** DISCARD ALL and DEALLOCATE ALL, known by their tags wherever they stood. */
+  #sessionReset(server: ServerConnection, buffer: Buffer, start: number, end: number): void {
+    const tag = buffer.toString('latin1', start + 5, end - 1)
+    if (tag !== DISCARD_ALL && tag !== DEALLOCATE_ALL) return
+    const { client, links } = this.#executor
+    server.state.prepared.clear()
+    server.state.evicted.length = 0
+    server.state.unnamed = 0
+    client.statementsGone()
+    if (tag === DEALLOCATE_ALL) return
+    server.state.settings = NO_SETTINGS
+    server.state.dirty = false
+    links.pins.clear()
+    client.settings = client.startupSettings
+  }
+
+  onNotice(_server: ServerConnection, buffer: Buffer, start: number, end: number): void {
+    const { running } = this.#executor
+    if (running === null || !running.mayCommit) return
+    // A cancel during a synchronous commit makes the server answer success with this warning (soundness 19).
+    if (errorFields(buffer, start, end).routine === 'SyncRepWaitForLSN') running.uncertain = true
+  }
+
+  onParameterDescription(_server: ServerConnection, buffer: Buffer, start: number, data: unknown): void {
+    if (data === null || data === undefined) return
+    const statement = data as Statement
+    const count = buffer.readUInt16BE(start + 5)
+    statement.types = Array.from({ length: count }, (_, i) => buffer.readUInt32BE(start + 7 + 4 * i))
+  }
+
+  onParameterStatus(): void {}
+
+  onCopyIn(): void {
+    const { running, client } = this.#executor
+    if (running !== null && !running.unit.simple) running.complete = false
+    client.output.release(HOLD_REPLICA)
+    client.copyIn()
+  }
+
+  onRequestDropped(server: ServerConnection, kind: number, data: unknown): void {
+    const base = kind & KIND_MASK
+    if (base === KIND_CLOSE && typeof data === 'number') server.state.evicted.push(data)
+    if (base !== KIND_PARSE || data === null) return
+    const { statement, client } = data as ParseEntry
+    if (statement.name === '') server.state.unnamed = 0
+    else server.state.prepared.delete(statement.id)
+    if (client && !(this.#executor.running?.retry ?? false)) this.#executor.client.parseDropped(statement)
+  }
+
+  beforeReady(): boolean {
+    const { running } = this.#executor
+    return running !== null && !running.retry
+  }
+
+  onServerDrain(): void {
+    this.#executor.client.serverDrained()
+  }
+
+  onReady(server: ServerConnection, status: number): void {
+    const executor = this.#executor
+    const { running } = executor
+    if (running === null || running.server !== server) return
+    if (running.scout) return this.#scoutDone(server, running)
+    if (running.retry) {
+      const link = executor.links.of(server)
+      if (link !== undefined) executor.links.release(link)
+      return executor.placement.onPrimary(running)
+    }
+    this.#noteStatus(running, status)
+    const names = this.#settingsToRead(running, status)
+    if (names.length === 0) return this.#settled(server, running, status)
+    internalQuery(server, settingsQuery(names), (error, rows) => {
+      if (executor.closed) return
+      if (error !== null) {
+        server.destroy('settings could not be read back')
+        return
+      }
+      this.#carry(server, running, names, rows[0] ?? [])
+      this.#settled(server, running, status)
+    })
+  }
+
+  #scoutDone(server: ServerConnection, running: RunningUnit): void {
+    const executor = this.#executor
+    const link = executor.links.of(server)
+    if (link !== undefined && executor.links.pins.size === 0) executor.links.release(link)
+    running.scout = false
+    running.server = null
+    if (running.failed && executor.transaction.state === 'virtual') executor.transaction.to('failed')
+    executor.client.unitEmitted()
+  }
+
+  #noteStatus(running: RunningUnit, status: number): void {
+    const executor = this.#executor
+    const { transaction, client } = executor
+    const { floors } = executor.placement
+    running.marks?.close()
+    const now = nowUs()
+    const seen = running.watermark?.replayedUs ?? now
+    floors.set(running.shard, Math.max(floors.get(running.shard) ?? -1, seen))
+    client.database.stats.queries += running.queries
+    if (status !== IDLE) {
+      if (transaction.state === 'none') {
+        transaction.to('open')
+        transaction.shard = running.shard
+      }
+      return
+    }
+    client.database.stats.transactions++
+    client.database.stats.transactionTimeUs += now - (transaction.startedUs || running.startedUs)
+    if (transaction.state !== 'open') return
+    transaction.marks?.close()
+    transaction.marks = null
+    if (transaction.changesCatalog) running.changesCatalog = true
+    for (const name of transaction.settings) running.settings.add(name)
+    transaction.to('none')
+    client.transactionEnded()
+  }
+
+  /** What SET, RESET, SET LOCAL, a rollback left behind is asked of the server itself: its words are replayed elsewhere. */
+  #settingsToRead(running: RunningUnit, status: number): string[] {
+    const { client } = this.#executor
+    if (running.resetAll && status !== IN_FAILED_TRANSACTION) client.settings = client.startupSettings
+    return status === IN_FAILED_TRANSACTION ? [] : [...running.settings]
+  }
+
+  #carry(server: ServerConnection, running: RunningUnit, names: readonly string[], row: ReadonlyArray<string | null>): void {
+    const { client } = this.#executor
+    const onServer = new Map(server.state.settings.values)
+    const wanted = new Map(client.settings.values)
+    names.forEach((name, i) => {
+      const value = row[i] ?? null
+      const start = running.resets.has(name) ? client.startupSettings.values.get(name) : undefined
+      for (const map of [onServer, wanted]) {
+        if (value === null) map.delete(name)
+        else map.set(name, value)
+      }
+      if (start !== undefined) wanted.set(name, start)
+    })
+    server.state.settings = settingsOf(onServer)
+    client.settings = settingsOf(wanted)
+  }
+
+  #settled(server: ServerConnection, running: RunningUnit, status: number): void {
+    const executor = this.#executor
+    const { client } = executor
+    if (running.resetAll && status !== IN_FAILED_TRANSACTION) server.state.settings = NO_SETTINGS
+    if ((client.output.holding & HOLD_CATALOG) !== 0) {
+      if (running.changesCatalog && status === IDLE && !running.failed) {
+        const { output } = client
+        client.environment.catalogChanged(client.database.name, () => output.release(HOLD_CATALOG))
+      } else client.output.release(HOLD_CATALOG)
+    }
+    client.output.release(HOLD_REPLICA)
+    executor.finish(server)
+  }
+
+  onServerLost(server: ServerConnection, error: ShardwayError): void {
+    const executor = this.#executor
+    if (executor.closed) return
+    const { running, links, transaction, client } = executor
+    const link = links.of(server)
+    if (link !== undefined) links.forget(link)
+    const inBlock = transaction.state === 'open' && (link === undefined || transaction.shard === link.shard)
+    transaction.marks?.close()
+    running?.marks?.close()
+    client.output.release(HOLD_MARKS | HOLD_CATALOG)
+    if (running === null || running.server !== server) {
+      if (inBlock || links.pins.size > 0) client.fatal(lostError(error, false))
+      return
+    }
+    if (server.midRow) return client.fatal(error)
+    if ((client.output.holding & HOLD_REPLICA) !== 0 && running.complete) return executor.placement.onPrimary(running)
+    const reported = lostError(error, running.mayCommit)
+    if (inBlock || links.pins.size > 0) return client.fatal(reported)
+    client.database.stats.errors++
+    client.copyEnded()
+    client.output.release(HOLD_REPLICA)
+    client.output.frame(errorOf(reported))
+    running.failed = true
+    running.server = null
+    if (transaction.state === 'virtual') transaction.to('failed')
+    if (running.complete) {
+      client.output.frame(ready(executor.status))
+      executor.finish(null)
+    } else client.unitEmitted()
+  }
+}
+
+function outcomeUnknown(reason: string): ShardwayError {
+  return new ShardwayError('outcome_unknown', '08007', 'the outcome of the transaction is not known', {
+    detail: reason,
+    hint: 'It may have been committed. Look before you try it again.',
+  })
+}
+
+function lostError(error: ShardwayError, mayCommit: boolean): ShardwayError {
+  if (mayCommit) return outcomeUnknown(error.message)
+  return new ShardwayError('server_lost', '08006', `the server connection was lost: ${error.message}`, {
+    detail: `The server said ${error.sqlstate}.`,
+    hint: 'Nothing of the statement was committed. Try the transaction again.',
+  })
+}

@@ -1,0 +1,47 @@
+/** What the executor needs of the client whose units it carries out. */
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import type { Settings } from '../../pool/server-state.ts'
+import type { ShardwayError } from '../errors/shardway-error.ts'
+import type { DatabaseContext } from '../session/database-context.ts'
+import type { Environment } from '../session/environment.ts'
+import type { ClientOutput } from '../session/output.ts'
+import type { Statement } from '../session/statement.ts'
+
+export type Consistency = 'strong' | 'fresh' | 'session' | 'eventual'
+
+export interface ExecutorClient {
+  readonly user: string
+  readonly output: ClientOutput
+  readonly database: DatabaseContext
+  readonly environment: Environment
+  /** What RESET goes back to. */
+  readonly startupSettings: Settings
+  settings: Settings
+  readonly consistency: Consistency
+  /** `primary`, `replica` or ''. */
+  readonly role: string
+  /** Shard for statements that any shard can answer. */
+  readonly homeShard: number
+  /** The part of the unit that was handed in is on its way; more of it may come. */
+  unitEmitted(): void
+  /** ReadyForQuery has gone out. */
+  unitDone(): void
+  copyIn(): void
+  copyEnded(): void
+  /** The client reads slower than the server writes. */
+  serverMustPause(server: ServerConnection): void
+  /** The server takes more bytes again. */
+  serverDrained(): void
+  /** A Parse of the client's own failed or was never run. */
+  parseDropped(statement: Statement): void
+  /** DISCARD ALL or DEALLOCATE ALL. */
+  statementsGone(): void
+  /** SET [LOCAL] shardway.NAME; null resets. Throws 22023. */
+  setOption(name: string, value: string | null, local: boolean): void
+  /** SHOW shardway.NAME. */
+  option(name: string): string
+  /** The block ended: SET LOCAL shardway.* ends with it. */
+  transactionEnded(): void
+  /** Ends the client's connection with this error. */
+  fatal(error: ShardwayError): void
+}

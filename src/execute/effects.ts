@@ -1,0 +1,86 @@
+/** What a unit's statements do besides being answered: marks, pins, settings, DDL, commits. */
+import type { SessionCommand } from '../../router/plan.ts'
+import type { Executor } from './executor.ts'
+import type { Link } from './links.ts'
+import type { RunningUnit } from './running-unit.ts'
+import { OP_BIND, OP_EXECUTE, OP_FUNCTION, OP_QUERY, type Step, type Unit } from './unit.ts'
+
+/** The steps that run something. */
+function runs(step: Step): boolean {
+  return step.op === OP_QUERY || step.op === OP_EXECUTE || step.op === OP_FUNCTION
+}
+
+/** Records what the unit will have done when it succeeds. Called before it is sent. */
+export function noteEffects(executor: Executor, running: RunningUnit, link: Link): void {
+  const { transaction, client } = executor
+  const inBlock = transaction.state === 'open'
+  for (const step of running.unit.steps) {
+    const { plan } = step
+    if (!runs(step) || plan === null) continue
+    running.queries++
+    const write = plan.access === 'write'
+    if (write) running.wrote = true
+    if (plan.command?.kind === 'commit') running.commits = true
+    if (running.commits || plan.mixed || (write && !inBlock)) running.mayCommit = true
+    if (plan.changesCatalog) {
+      if (inBlock) transaction.changesCatalog = true
+      else running.changesCatalog = true
+    }
+    if (plan.pin !== null) executor.links.pin(link, plan.pin)
+    if (plan.command !== null) noteCommand(executor, running, plan.command)
+    if (running.watermark === null && !transaction.replica) client.database.stats.readsOnPrimaries += write ? 0 : 1
+    else client.database.stats.readsOnReplicas++
+  }
+}
+
+function noteCommand(executor: Executor, running: RunningUnit, command: SessionCommand): void {
+  if (command.kind === 'set') {
+    running.settings.add(command.name)
+    if (command.reset) running.resets.add(command.name)
+  } else if (command.kind === 'set-transaction') {
+    if (command.name !== '') running.settings.add(command.name)
+  } else if (command.kind === 'reset-all') running.resetAll = true
+  for (const name of running.settings) {
+    if (executor.transaction.state === 'open') executor.transaction.settings.add(name)
+  }
+}
+
+/** Marks what will be written, before it is sent (soundness 22). */
+export function addMarks(executor: Executor, running: RunningUnit, link: Link): void {
+  const { client, transaction } = executor
+  for (const step of running.unit.steps) {
+    const { plan } = step
+    if (plan === null || plan.access !== 'write' || !client.database.hasReplicas(link.shard)) continue
+    if (step.op !== OP_QUERY && step.op !== OP_BIND && step.op !== OP_FUNCTION) continue
+    for (const touch of plan.touches) {
+      if (!touch.write) continue
+      const set = markSet(executor, running)
+      if (touch.keyed && step.slots.length > 0) for (const slot of step.slots) set.add(touch.relation, slot)
+      else set.add(touch.relation, -1)
+    }
+  }
+  void transaction
+}
+
+function markSet(executor: Executor, running: RunningUnit) {
+  const { transaction, client } = executor
+  const open = () => client.environment.marks.open(client.database.name)
+  if (transaction.state === 'open') return (transaction.marks ??= open())
+  return (running.marks ??= open())
+}
+
+const PRELIMINARY: ReadonlySet<string> = new Set(['set', 'set-transaction', 'savepoint'])
+
+/** The texts of a unit that runs nothing but preliminaries of a block, null when it runs anything else. */
+export function preliminaryTexts(unit: Unit): string[] | null {
+  const texts: string[] = []
+  for (const step of unit.steps) {
+    if (step.plan === null) continue
+    if (step.plan.command === null || !PRELIMINARY.has(step.plan.command.kind)) return null
+    if (step.op === OP_QUERY) texts.push(step.buffer.toString('utf8', step.start + 5, step.end - 1))
+    else if (step.op === OP_EXECUTE && step.statement !== null) {
+      texts.push(step.statement.rest.toString('utf8', 0, step.statement.textLength))
+    }
+  }
+  return texts
+}

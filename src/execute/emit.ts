@@ -1,0 +1,214 @@
+/**
+ * Puts a unit's messages on a server connection, with what must go before them: statements that the server does not have
+ * yet. Messages that need no change travel as the ranges they arrived in. Prepared names are the shared ones.
+ */
+import type { Owner } from '../../pool/owner.ts'
+import {
+  KIND_BIND,
+  KIND_CLOSE,
+  KIND_DESCRIBE,
+  KIND_EXECUTE,
+  KIND_FUNCTION,
+  KIND_PARSE,
+  KIND_QUERY,
+  KIND_SYNC,
+  SKIP,
+} from '../../pool/request-queue.ts'
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import * as messages from '../protocol/backend-messages.ts'
+import { closeStatement, describeStatement, parseBindExecute, parseNamed, renameBind } from '../protocol/frontend-messages.ts'
+import { serverNameOf, type Statement } from '../session/statement.ts'
+import {
+  OP_BIND,
+  OP_CLOSE_PORTAL,
+  OP_CLOSE_STATEMENT,
+  OP_DESCRIBE_PORTAL,
+  OP_DESCRIBE_STATEMENT,
+  OP_EXECUTE,
+  OP_FLUSH,
+  OP_FUNCTION,
+  OP_PARSE,
+  OP_QUERY,
+  OP_SYNC,
+  type Step,
+} from './unit.ts'
+
+/** Statements kept prepared on one server (PgBouncer's max_prepared_statements). */
+const MAX_PREPARED = 200
+
+/** Data of a Parse's queue entry: what is undone when it fails. */
+export interface ParseEntry {
+  readonly statement: Statement
+  /** The client's own Parse, not one that the proxy put before a Bind. */
+  readonly client: boolean
+}
+
+/** Collects neighbouring ranges of one buffer, so that a unit that needs no change is one write. */
+class Ranges {
+  readonly #server: ServerConnection
+  #buffer: Buffer | null = null
+  #start = 0
+  #end = 0
+
+  constructor(server: ServerConnection) {
+    this.#server = server
+  }
+
+  add(buffer: Buffer, start: number, end: number): void {
+    if (this.#buffer === buffer && this.#end === start) {
+      this.#end = end
+      return
+    }
+    this.flush()
+    this.#buffer = buffer
+    this.#start = start
+    this.#end = end
+  }
+
+  flush(): void {
+    if (this.#buffer !== null) this.#server.send(this.#buffer.subarray(this.#start, this.#end))
+    this.#buffer = null
+  }
+
+  send(bytes: Buffer): void {
+    this.flush()
+    this.#server.send(bytes)
+  }
+}
+
+/** Sends the steps; `owner` gets the answers. */
+export function emitSteps(server: ServerConnection, owner: Owner, steps: readonly Step[]): void {
+  const ranges = new Ranges(server)
+  for (const step of steps) emitStep(server, owner, step, ranges)
+  ranges.flush()
+}
+
+/** A statement of the proxy's own inside the client's unit, answered to nobody: on an error the whole unit fails with it. */
+export function emitSilently(server: ServerConnection, owner: Owner, sql: string): void {
+  server.expect(KIND_PARSE | SKIP, owner)
+  server.expect(KIND_BIND | SKIP, owner)
+  server.expect(KIND_EXECUTE | SKIP, owner)
+  server.send(parseBindExecute(sql))
+  server.state.unnamed = 0
+}
+
+function emitStep(server: ServerConnection, owner: Owner, step: Step, ranges: Ranges): void {
+  const { statement } = step
+  switch (step.op) {
+    case OP_QUERY:
+      server.expect(KIND_QUERY, owner)
+      server.state.unnamed = 0
+      return ranges.add(step.buffer, step.start, step.end)
+    case OP_FUNCTION:
+      server.expect(KIND_FUNCTION, owner)
+      return ranges.add(step.buffer, step.start, step.end)
+    case OP_PARSE:
+      if (statement !== null) emitParse(server, owner, step, statement, ranges)
+      return
+    case OP_BIND:
+      if (statement === null) return
+      ensurePrepared(server, owner, statement, ranges)
+      server.expect(KIND_BIND, owner, statement)
+      if (statement.name === '') return ranges.add(step.buffer, step.start, step.end)
+      return ranges.send(
+        renameBind(step.buffer, step.start, step.nameStart, step.nameEnd, step.end, serverNameOf(statement)),
+      )
+    case OP_DESCRIBE_STATEMENT:
+      if (statement === null) return
+      ensurePrepared(server, owner, statement, ranges)
+      server.expect(KIND_DESCRIBE, owner, statement)
+      if (statement.name === '') return ranges.add(step.buffer, step.start, step.end)
+      return ranges.send(describeStatement(serverNameOf(statement)))
+    case OP_DESCRIBE_PORTAL:
+      server.expect(KIND_DESCRIBE, owner)
+      return ranges.add(step.buffer, step.start, step.end)
+    case OP_EXECUTE:
+      server.expect(KIND_EXECUTE, owner)
+      return ranges.add(step.buffer, step.start, step.end)
+    case OP_CLOSE_PORTAL:
+      server.expect(KIND_CLOSE, owner)
+      return ranges.add(step.buffer, step.start, step.end)
+    case OP_CLOSE_STATEMENT:
+      // Named ones are shared and stay; the client's name is gone from its own list.
+      ranges.flush()
+      return server.local(owner, messages.closeComplete)
+    case OP_SYNC:
+      if (server.state.evicted.length > 0) {
+        ranges.flush()
+        emitEvictions(server, owner)
+      }
+      server.expect(KIND_SYNC, owner)
+      return ranges.add(step.buffer, step.start, step.end)
+    case OP_FLUSH:
+      return ranges.add(step.buffer, step.start, step.end)
+    default:
+  }
+}
+
+function emitParse(server: ServerConnection, owner: Owner, step: Step, statement: Statement, ranges: Ranges): void {
+  if (statement.name !== '' && isPrepared(server, statement)) {
+    ranges.flush()
+    return server.local(owner, messages.parseComplete)
+  }
+  server.expect(KIND_PARSE, owner, { statement, client: true } satisfies ParseEntry)
+  register(server, statement)
+  if (statement.name === '' && server.patch === null) return ranges.add(step.buffer, step.start, step.end)
+  ranges.send(parseFor(server, statement))
+}
+
+function ensurePrepared(server: ServerConnection, owner: Owner, statement: Statement, ranges: Ranges): void {
+  if (statement.name === '') {
+    if (server.state.unnamed === statement.id) return
+  } else if (isPrepared(server, statement)) return
+  server.expect(KIND_PARSE | SKIP, owner, { statement, client: false } satisfies ParseEntry)
+  register(server, statement)
+  ranges.send(parseFor(server, statement))
+}
+
+function parseFor(server: ServerConnection, statement: Statement): Buffer {
+  const name = statement.name === '' ? '' : serverNameOf(statement)
+  const patch = server.patch
+  if (patch === null) return parseNamed(name, statement.rest)
+  const rest = Buffer.from(statement.rest)
+  const count = rest.readUInt16BE(statement.textLength + 1)
+  for (let i = 0; i < count; i++) {
+    const at = statement.textLength + 3 + 4 * i
+    rest.writeUInt32BE(patch.typeForServer(rest.readUInt32BE(at)), at)
+  }
+  return parseNamed(name, rest)
+}
+
+/** Moves the statement to the young end of the server's list when it is there, or is still to be closed. */
+function isPrepared(server: ServerConnection, statement: Statement): boolean {
+  const { prepared, evicted } = server.state
+  if (!prepared.delete(statement.id)) {
+    const at = evicted.indexOf(statement.id)
+    if (at < 0) return false
+    evicted.splice(at, 1)
+  }
+  prepared.set(statement.id, true)
+  return true
+}
+
+function register(server: ServerConnection, statement: Statement): void {
+  if (statement.name === '') {
+    server.state.unnamed = statement.id
+    return
+  }
+  server.state.prepared.set(statement.id, true)
+  if (server.state.prepared.size <= MAX_PREPARED) return
+  for (const oldest of server.state.prepared.keys()) {
+    server.state.prepared.delete(oldest)
+    server.state.evicted.push(oldest)
+    break
+  }
+}
+
+/** Closes statements that were pushed out of the server's list; called when the unit's messages are all sent, before Sync. */
+function emitEvictions(server: ServerConnection, owner: Owner): void {
+  for (const id of server.state.evicted) {
+    server.expect(KIND_CLOSE | SKIP, owner, id)
+    server.send(closeStatement(`shardway_${id}`))
+  }
+  server.state.evicted.length = 0
+}

@@ -1,0 +1,206 @@
+/**
+ * Carries one client's units out: gets a server for each, lays the session's settings on it, sends the messages, and gives
+ * the server back when it is idle and clean. docs/internals/session.md has the states and invariants.
+ */
+import { cancelOnServer } from '../../pool/connect.ts'
+import { KIND_EXECUTE, KIND_SYNC, SKIP } from '../../pool/request-queue.ts'
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { nowUs } from '../observe/clock.ts'
+import { errorOf, ready } from '../protocol/backend-messages.ts'
+import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
+import { poison, sync } from '../protocol/frontend-messages.ts'
+import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from '../session/output.ts'
+import { Answers, POISON, SCOUT } from './answers.ts'
+import type { ExecutorClient } from './client.ts'
+import { emitSilently, emitSteps } from './emit.ts'
+import { type Link, Links } from './links.ts'
+import { answerLocally, isLocal } from './local.ts'
+import { Placement } from './placement.ts'
+import { RunningUnit } from './running-unit.ts'
+import { addMarks, noteEffects, preliminaryTexts } from './effects.ts'
+import { Transaction } from './transaction.ts'
+import { OP_FLUSH, type Unit } from './unit.ts'
+
+const CANCEL_TIMEOUT_MS = 10_000
+
+export class Executor {
+  readonly transaction = new Transaction()
+  readonly links = new Links()
+  readonly client: ExecutorClient
+  readonly answers: Answers
+  running: RunningUnit | null = null
+  readonly placement: Placement
+  closed = false
+
+  constructor(client: ExecutorClient) {
+    this.client = client
+    this.answers = new Answers(this)
+    this.placement = new Placement(this)
+  }
+
+  /** Microseconds that the client has waited for a server, 0 when it does not. */
+  waitUs(now: number): number {
+    return this.placement.waitUs(now)
+  }
+
+  /** Transaction status as the client sees it. */
+  get status(): number {
+    if (this.transaction.state !== 'open') return this.transaction.status
+    return this.links.at(this.transaction.shard)?.server.status ?? IDLE
+  }
+
+  /** Takes a unit, or the next part of one. */
+  run(unit: Unit): void {
+    const running = this.running ?? new RunningUnit(unit, nowUs())
+    this.running = running
+    running.unit = unit
+    running.complete = unit.complete
+    if (running.failed) return this.#afterFailure(running)
+    if (running.server === null && isLocal(this, unit)) {
+      const failed = answerLocally(this, unit)
+      if (unit.complete) return this.finish(null)
+      running.failed = failed
+      return this.client.unitEmitted()
+    }
+    this.placement.place(running, unit)
+  }
+
+  /** An error of the proxy's own about a unit of which nothing was sent. */
+  refuse(error: ShardwayError): void {
+    const running = this.running
+    if (running === null) return
+    const link = this.transaction.state === 'open' ? this.links.at(this.transaction.shard) : undefined
+    if (link !== undefined && link.server.status !== IN_FAILED_TRANSACTION) {
+      // The server's block must fail as well, or what follows would run in it.
+      const unit: Unit = { steps: [], complete: running.unit.complete, simple: running.unit.simple, error }
+      running.unit = unit
+      return this.emit(running, link)
+    }
+    if (this.transaction.state === 'virtual') this.transaction.to('failed')
+    this.client.database.stats.errors++
+    this.client.output.frame(errorOf(error))
+    running.failed = true
+    if (running.complete) this.#answerReady(running)
+    else this.client.unitEmitted()
+  }
+
+  /** Everything up to Sync is dropped after an error; the Sync itself must reach a server that is in the unit. */
+  #afterFailure(running: RunningUnit): void {
+    if (!running.complete) return this.client.unitEmitted()
+    if (running.server === null) return this.#answerReady(running)
+    running.server.expect(KIND_SYNC, this.answers)
+    running.server.send(sync)
+  }
+
+  #answerReady(_running: RunningUnit): void {
+    this.client.output.frame(ready(this.status))
+    this.finish(null)
+  }
+
+  /** Sends the unit's messages to the server that was found for it. */
+  emit(running: RunningUnit, link: Link): void {
+    const { server } = link
+    const { transaction, client, answers } = this
+    const { unit } = running
+    running.server = server
+    server.state.requestAtMs = nowUs() / 1000
+    if (running.watermark !== null && transaction.state !== 'open') client.output.hold(HOLD_REPLICA)
+    if (!running.scout) this.#open(running, link)
+    noteEffects(this, running, link)
+    addMarks(this, running, link)
+    if (running.mayCommit) this.#holdAnswer(running)
+    if (unit.steps.length > 0) emitSteps(server, answers, running.scout ? unit.steps.filter(s => s.op !== OP_FLUSH) : unit.steps)
+    if (unit.error !== null) this.#emitError(running, unit.error)
+    if (running.scout) {
+      server.expect(KIND_SYNC | SKIP, answers, SCOUT)
+      server.send(sync)
+    } else if (!unit.complete) client.unitEmitted()
+  }
+
+  /** The pending BEGIN goes first, in the same unit: when it fails, so does everything behind it. */
+  #open(running: RunningUnit, link: Link): void {
+    const { transaction } = this
+    const texts = preliminaryTexts(running.unit)
+    if (transaction.state === 'virtual') {
+      emitSilently(link.server, this.answers, transaction.begin)
+      for (const text of transaction.prelude ?? []) emitSilently(link.server, this.answers, text)
+      transaction.to('open')
+      transaction.shard = link.shard
+      transaction.replica = running.watermark !== null
+    }
+    if (transaction.state !== 'open' || transaction.prelude === null) return
+    if (texts === null) transaction.prelude = null
+    else transaction.prelude.push(...texts)
+  }
+
+  #emitError(running: RunningUnit, error: ShardwayError): void {
+    const { server, unit } = running
+    if (server === null) return
+    this.client.database.stats.errors++
+    running.failed = true
+    server.local(this.answers, errorOf(error))
+    server.expect(KIND_EXECUTE | SKIP, this.answers, POISON)
+    server.send(poison)
+    if (!unit.complete) return
+    server.expect(KIND_SYNC, this.answers)
+    server.send(sync)
+  }
+
+  /** What makes something durable is answered only when every sibling knows of it (soundness 22, 38). */
+  #holdAnswer(running: RunningUnit): void {
+    const { output } = this.client
+    const set = running.marks ?? this.transaction.marks
+    if (set !== null && !set.acknowledged) {
+      output.hold(HOLD_MARKS)
+      set.onAcknowledged(() => output.release(HOLD_MARKS))
+    }
+    if (running.changesCatalog || this.transaction.changesCatalog) output.hold(HOLD_CATALOG)
+  }
+
+  /** The unit is over. `server` is the one that answered, null when none did. */
+  finish(server: ServerConnection | null): void {
+    const { running } = this
+    this.running = null
+    if (server !== null) {
+      const link = this.links.of(server)
+      if (link !== undefined && server.status === IDLE && this.links.pins.size === 0) this.links.release(link)
+    }
+    if (running !== null) this.client.database.stats.queryTimeUs += nowUs() - running.startedUs
+    this.client.unitDone()
+  }
+
+  /** The client asked to cancel what it waits for. */
+  cancel(): void {
+    const { running } = this
+    if (running === null || this.placement.layingSettings) return
+    if (this.placement.forget()) {
+      return this.refuse(new ShardwayError('cancelled', '57014', 'canceling statement due to user request'))
+    }
+    const link = running.server === null ? undefined : this.links.of(running.server)
+    if (link === undefined || running.commits || link.server.outstanding === 0) return
+    this.#cancelOn(link)
+  }
+
+  #cancelOn(link: Link): void {
+    const { server, pool } = link
+    pool.cancelStarted(server)
+    void cancelOnServer(pool.options.login, server.identity.pid, server.identity.secret, CANCEL_TIMEOUT_MS)
+      .catch(() => server.destroy('cancel request failed'))
+      .then(() => pool.cancelEnded(server))
+  }
+
+  /** The client is gone. */
+  close(): void {
+    this.closed = true
+    this.placement.forget()
+    for (const link of this.links.all()) {
+      if (link.server.outstanding > 0) {
+        void cancelOnServer(link.pool.options.login, link.server.identity.pid, link.server.identity.secret, CANCEL_TIMEOUT_MS).catch(() => undefined)
+      }
+    }
+    this.running?.marks?.close()
+    this.transaction.marks?.close()
+    this.links.dropAll('client disconnected')
+  }
+}

@@ -1,0 +1,177 @@
+/** Units that need no server: BEGIN and the end of a block that no server has, shardway.* settings, empty queries. */
+import type { Plan } from '../../router/plan.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { nowUs } from '../observe/clock.ts'
+import * as messages from '../protocol/backend-messages.ts'
+import type { Executor } from './executor.ts'
+import {
+  OP_BIND,
+  OP_CLOSE_PORTAL,
+  OP_CLOSE_STATEMENT,
+  OP_DESCRIBE_PORTAL,
+  OP_DESCRIBE_STATEMENT,
+  OP_EXECUTE,
+  OP_PARSE,
+  OP_QUERY,
+  OP_SYNC,
+  type Step,
+  type Unit,
+} from './unit.ts'
+
+const TEXT_OID = 25
+
+/** True when every step can be answered without a server. */
+export function isLocal(executor: Executor, unit: Unit): boolean {
+  const { state } = executor.transaction
+  if (state === 'failed') return true
+  const serverless = state === 'none' || state === 'virtual'
+  // An error in a block that a server runs must reach that server as well.
+  if (unit.error !== null && !serverless) return false
+  return unit.steps.every(step => {
+    if (step.op === OP_SYNC || step.op === OP_CLOSE_STATEMENT) return serverless || unit.steps.length > 1
+    if (step.op === OP_CLOSE_PORTAL) return serverless
+    return step.plan !== null && isLocalPlan(step.plan, serverless, state === 'virtual')
+  })
+}
+
+function isLocalPlan(plan: Plan, serverless: boolean, virtual: boolean): boolean {
+  switch (plan.command?.kind) {
+    case 'shardway-set':
+    case 'shardway-show':
+      return true
+    case 'begin':
+      // A second BEGIN with options changes the block: a server must do it.
+      return serverless && (!virtual || (plan.command.readOnly === null && plan.command.isolation === null))
+    case 'commit':
+    case 'rollback':
+      return serverless
+    default:
+      return plan.tier === 'empty' && serverless
+  }
+}
+
+/** Answers the unit; true when it ended with an error. */
+export function answerLocally(executor: Executor, unit: Unit): boolean {
+  const { output } = executor.client
+  let failed = false
+  try {
+    for (const step of unit.steps) answerStep(executor, step)
+    if (unit.error !== null) throw unit.error.sqlstate !== '42601' && executor.transaction.state === 'failed' ? aborted() : unit.error
+  } catch (error) {
+    if (!(error instanceof ShardwayError)) throw error
+    executor.client.database.stats.errors++
+    output.frame(messages.errorOf(error))
+    if (executor.transaction.state === 'virtual') executor.transaction.to('failed')
+    failed = true
+  }
+  if (unit.complete) output.frame(messages.ready(executor.status))
+  return failed
+}
+
+function answerStep(executor: Executor, step: Step): void {
+  const { output } = executor.client
+  const { plan } = step
+  if (executor.transaction.state === 'failed' && plan !== null && !endsBlock(plan)) {
+    throw aborted()
+  }
+  switch (step.op) {
+    case OP_PARSE:
+      output.frame(messages.parseComplete)
+      return
+    case OP_BIND:
+      output.frame(messages.bindComplete)
+      return
+    case OP_DESCRIBE_STATEMENT:
+      output.frame(messages.noParameters)
+      return describe(executor, plan)
+    case OP_DESCRIBE_PORTAL:
+      return describe(executor, plan)
+    case OP_CLOSE_STATEMENT:
+    case OP_CLOSE_PORTAL:
+      output.frame(messages.closeComplete)
+      return
+    case OP_QUERY:
+      if (plan?.command?.kind === 'shardway-show') describe(executor, plan)
+      if (plan !== null) answerCommand(executor, step, plan)
+      return
+    case OP_EXECUTE:
+      if (plan !== null) answerCommand(executor, step, plan)
+      return
+    default:
+  }
+}
+
+function endsBlock(plan: Plan): boolean {
+  return plan.command?.kind === 'commit' || plan.command?.kind === 'rollback'
+}
+
+function describe(executor: Executor, plan: Plan | null): void {
+  const { output } = executor.client
+  if (plan?.command?.kind !== 'shardway-show') {
+    output.frame(messages.noData)
+    return
+  }
+  output.frame(messages.rowDescription([{ name: `shardway.${plan.command.name}`, oid: TEXT_OID, size: -1 }]))
+}
+
+function warn(executor: Executor, sqlstate: string, message: string): void {
+  executor.client.output.frame(messages.noticeResponse({ severity: 'WARNING', sqlstate, message }))
+}
+
+function answerCommand(executor: Executor, step: Step, plan: Plan): void {
+  const { transaction, client } = executor
+  const { command } = plan
+  if (command === null) {
+    client.output.frame(messages.emptyQueryResponse)
+    return
+  }
+  switch (command.kind) {
+    case 'begin':
+      if (transaction.state === 'virtual') warn(executor, '25001', 'there is already a transaction in progress')
+      else transaction.start(textOf(step), command.readOnly ?? false, command.isolation ?? '', nowUs())
+      client.output.frame(messages.commandComplete(/\bstart\s+transaction\b/i.test(textOf(step)) ? 'START TRANSACTION' : 'BEGIN'))
+      return
+    case 'commit':
+    case 'rollback':
+      return endBlock(executor, command.kind, command.chain)
+    case 'shardway-set':
+      client.setOption(command.name, command.value, command.local && transaction.state !== 'none')
+      client.output.frame(messages.commandComplete(command.value === null ? 'RESET' : 'SET'))
+      return
+    case 'shardway-show':
+      client.output.frame(messages.dataRow([client.option(command.name)]))
+      client.output.frame(messages.commandComplete('SHOW'))
+      return
+    default:
+      throw new Error(`command ${command.kind} needs a server`)
+  }
+}
+
+function endBlock(executor: Executor, kind: 'commit' | 'rollback', chain: boolean): void {
+  const { transaction, client } = executor
+  const word = kind === 'commit' && transaction.state !== 'failed' ? 'COMMIT' : 'ROLLBACK'
+  if (transaction.state === 'none') {
+    if (chain) {
+      throw new ShardwayError('no_transaction', '25P01', `${word} AND CHAIN can only be used in transaction blocks`)
+    }
+    warn(executor, '25P01', 'there is no transaction in progress')
+  }
+  const { begin, readOnly, isolation } = transaction
+  transaction.to('none')
+  client.transactionEnded()
+  if (chain) transaction.start(begin, readOnly, isolation, nowUs())
+  client.output.frame(messages.commandComplete(word))
+}
+
+function textOf(step: Step): string {
+  if (step.op === OP_QUERY) return step.buffer.toString('utf8', step.start + 5, step.end - 1)
+  return step.statement?.rest.toString('utf8', 0, step.statement.textLength) ?? ''
+}
+
+function aborted(): ShardwayError {
+  return new ShardwayError(
+    'failed_transaction',
+    '25P02',
+    'current transaction is aborted, commands ignored until end of transaction block',
+  )
+}

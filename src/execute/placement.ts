@@ -1,0 +1,233 @@
+/**
+ * Finds the server for a unit: the one that the transaction or the unit has, else one from a pool, of the primary or of a
+ * replica that may answer; and lays the session's settings on it before anything else of the session goes there.
+ */
+import { internalQuery } from '../../pool/internal-query.ts'
+import type { Pool, Waiter } from '../../pool/pool.ts'
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import { ANY_SHARD } from '../../router/router.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { nowUs } from '../observe/clock.ts'
+import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
+import { HOLD_REPLICA } from '../session/output.ts'
+import { settingsChange } from '../session/settings.ts'
+import type { Executor } from './executor.ts'
+import type { Link } from './links.ts'
+import { isFresh, replicaFor } from './replica-choice.ts'
+import type { RunningUnit } from './running-unit.ts'
+import { OP_CLOSE_STATEMENT, OP_DESCRIBE_STATEMENT, OP_FLUSH, OP_PARSE, OP_SYNC, type Unit } from './unit.ts'
+
+/** How long a statement of a READ ONLY block waits for its replica to catch up with an acknowledged write. */
+const CATCH_UP_US = 10_000_000
+
+interface Waiting {
+  readonly pool: Pool
+  readonly shard: number
+  readonly sinceUs: number
+}
+
+export class Placement implements Waiter {
+  readonly #executor: Executor
+  /** How far this session has seen each shard (consistency `session`), monotonic microseconds. */
+  readonly floors = new Map<number, number>()
+  #waiting: Waiting | null = null
+  /** The session's settings are on their way to a server: nothing of the client's runs there yet. */
+  layingSettings = false
+
+  constructor(executor: Executor) {
+    this.#executor = executor
+  }
+
+  /** Microseconds that the client has waited for a server, 0 when it does not. */
+  waitUs(now: number): number {
+    return this.#waiting === null ? 0 : now - this.#waiting.sinceUs
+  }
+
+  /** Gives up waiting; false when it did not wait. */
+  forget(): boolean {
+    if (this.#waiting === null) return false
+    this.#waiting.pool.forget(this)
+    this.#waiting = null
+    return true
+  }
+
+  place(running: RunningUnit, unit: Unit): void {
+    let shard = ANY_SHARD
+    for (const step of unit.steps) if (step.shard !== ANY_SHARD) shard = step.shard
+    const { transaction } = this.#executor
+    if (running.server !== null) {
+      const link = this.#executor.links.of(running.server)
+      if (link === undefined) return
+      if (shard !== ANY_SHARD && shard !== link.shard) return this.#refuseSecondShard(running, link)
+      return this.#executor.emit(running, link)
+    }
+    if (transaction.state === 'open') {
+      const link = this.#executor.links.at(transaction.shard)
+      if (link === undefined) return this.#executor.refuse(new ShardwayError('server_lost', '08006', 'the server is gone'))
+      if (shard === ANY_SHARD || shard === link.shard) return this.#emitFresh(running, link)
+      if (!this.#leavePrelude(link)) return this.#executor.refuse(secondShard(this.#shardName(link.shard), this.#shardName(shard)))
+    }
+    running.scout = isScout(unit) && !unit.complete
+    if (running.scout) shard = this.#executor.client.database.defaultShard
+    if (shard === ANY_SHARD) shard = this.#executor.links.first?.shard ?? this.#executor.client.homeShard
+    running.shard = shard
+    this.#acquire(running, shard)
+  }
+
+  #shardName(shard: number): string {
+    return this.#executor.client.database.topology.shardNames[shard] ?? String(shard)
+  }
+
+  #refuseSecondShard(running: RunningUnit, link: Link): void {
+    const { unit } = running
+    const error = secondShard(this.#shardName(link.shard), this.#shardName(unit.steps.find(s => s.shard !== ANY_SHARD)?.shard ?? -1))
+    running.unit = { steps: [], complete: unit.complete, simple: unit.simple, error }
+    this.#executor.emit(running, link)
+  }
+
+  /** A block that ran nothing but preliminaries may move: they are undone here and run again there. */
+  #leavePrelude(link: Link): boolean {
+    const { transaction } = this.#executor
+    if (transaction.prelude === null || this.#executor.links.pins.size > 0 || link.server.status === IN_FAILED_TRANSACTION) return false
+    transaction.to('virtual')
+    this.#executor.links.forget(link)
+    internalQuery(link.server, 'ROLLBACK', error => {
+      if (error !== null) link.server.destroy('ROLLBACK failed')
+      else {
+        // What the preliminaries set is not tracked on this server any more.
+        link.server.state.dirty = true
+        link.pool.release(link.server)
+      }
+    })
+    return true
+  }
+
+  #acquire(running: RunningUnit, shard: number): void {
+    const held = this.#executor.links.at(shard)
+    if (held !== undefined) return this.#attach(running, held)
+    const { client } = this.#executor
+    try {
+      const floor = this.floors.get(shard) ?? -1
+      const replica = running.retry ? null : replicaFor(client, this.#executor.transaction, running.unit, shard, floor)
+      running.retry = false
+      running.watermark = replica?.watermark ?? null
+      const pool = replica?.pool ?? client.database.primaryPool(shard, client.user)
+      const server = pool.acquire(this)
+      if (server !== null) return this.#attach(running, { server, pool, shard })
+      this.#waiting = { pool, shard, sinceUs: nowUs() }
+    } catch (error) {
+      if (!(error instanceof ShardwayError)) throw error
+      this.#executor.refuse(error)
+    }
+  }
+
+  onServer(server: ServerConnection): void {
+    const waiting = this.#waiting
+    const { running } = this.#executor
+    if (waiting === null) return
+    this.#waiting = null
+    this.#executor.client.database.stats.waitTimeUs += nowUs() - waiting.sinceUs
+    if (running === null || this.#executor.closed) return waiting.pool.release(server)
+    this.#attach(running, { server, pool: waiting.pool, shard: waiting.shard })
+  }
+
+  onServerUnavailable(error: ShardwayError): void {
+    this.#waiting = null
+    const { running } = this.#executor
+    if (running === null) return
+    if (running.watermark !== null) return this.onPrimary(running)
+    this.#executor.refuse(error)
+  }
+
+  /** The replica cannot answer: once more on the primary. */
+  onPrimary(running: RunningUnit): void {
+    running.watermark = null
+    running.retry = true
+    running.server = null
+    this.#executor.client.output.discard(HOLD_REPLICA)
+    this.#acquire(running, running.shard)
+  }
+
+  #attach(running: RunningUnit, link: Link): void {
+    const { server } = link
+    const mark = running.watermark
+    if (mark !== null && server.state.start !== mark.start.slice(0, mark.start.lastIndexOf('/'))) {
+      link.pool.release(server)
+      return this.onPrimary(running)
+    }
+    if (server.owner === null) {
+      server.owner = this.#executor.answers
+      this.#executor.client.database.stats.assignments++
+    }
+    this.#executor.links.add(link)
+    running.shard = link.shard
+    this.#laySettings(running, link)
+  }
+
+  /** The session's settings go on the server before anything else of the session does. */
+  #laySettings(running: RunningUnit, link: Link): void {
+    const { server } = link
+    const wanted = this.#executor.client.settings
+    if (server.state.settings.signature === wanted.signature) return this.#executor.emit(running, link)
+    this.layingSettings = true
+    internalQuery(server, settingsChange(server.state.settings, wanted), error => {
+      this.layingSettings = false
+      if (this.#executor.closed) return
+      if (error === null) {
+        server.state.settings = wanted
+        return this.#executor.emit(running, link)
+      }
+      this.#executor.links.forget(link)
+      server.destroy('settings could not be laid on the server')
+      if (running.watermark !== null) return this.onPrimary(running)
+      this.#executor.refuse(error)
+    })
+  }
+
+  /** Inside a block on a replica: an acknowledged write that the replica lacks must be waited for. */
+  #emitFresh(running: RunningUnit, link: Link): void {
+    const { transaction } = this.#executor
+    if (!transaction.replica) return this.#reattach(running, link)
+    const { environment, database } = this.#executor.client
+    const { steps } = running.unit
+    if (steps.some(step => step.plan?.access === 'write' && step.plan.command === null)) {
+      return this.#executor.refuse(readOnlyReplica())
+    }
+    const snapshot = transaction.isolation === 'repeatable read'
+    const mark = environment.watermark(database.name, this.#shardName(link.shard), link.pool.options.address)
+    const fresh = snapshot || (mark !== undefined && steps.every(s => s.plan === null || isFresh(this.#executor.client, s, s.plan, mark)))
+    if (fresh) return this.#reattach(running, link)
+    if (nowUs() - running.startedUs > CATCH_UP_US) return this.#executor.refuse(notCaughtUp())
+    environment.whenWatermarks(() => {
+      if (this.#executor.running === running && !this.#executor.closed && this.#executor.links.of(link.server) === link) this.#emitFresh(running, link)
+    })
+  }
+
+  #reattach(running: RunningUnit, link: Link): void {
+    running.shard = link.shard
+    if (link.server.status === IN_FAILED_TRANSACTION) return this.#executor.emit(running, link)
+    this.#laySettings(running, link)
+  }
+}
+
+function isScout(unit: Unit): boolean {
+  return unit.error === null && unit.steps.every(({ op }) => op === OP_PARSE || op === OP_DESCRIBE_STATEMENT || op === OP_CLOSE_STATEMENT || op === OP_FLUSH || op === OP_SYNC)
+}
+
+function secondShard(first: string, second: string): ShardwayError {
+  return new ShardwayError('second_shard', '0A000', `the transaction runs on shard ${first} and cannot go on to shard ${second}`, {
+    hint: 'In this release a transaction stays on one shard: use one shard key in it.',
+  })
+}
+
+function readOnlyReplica(): ShardwayError {
+  return new ShardwayError('replica_only_reads', '0A000', 'the READ ONLY transaction runs on a replica, where this statement cannot run', {
+    hint: "Begin the transaction after SET shardway.role = 'primary'.",
+  })
+}
+
+function notCaughtUp(): ShardwayError {
+  return new ShardwayError('replica_behind', '40001', 'the replica of this READ ONLY transaction has not caught up in time', {
+    hint: "Try the transaction again, or begin it after SET shardway.role = 'primary'.",
+  })
+}

@@ -1,0 +1,43 @@
+/** What is known about the unit under way. */
+import type { MarkSet } from '../../pool/marks.ts'
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import type { Watermark } from '../process/messages.ts'
+import type { Unit } from './unit.ts'
+
+export class RunningUnit {
+  readonly startedUs: number
+  server: ServerConnection | null = null
+  shard = -1
+  /** The part last handed in; for a read on a replica the whole unit, in case the primary must answer it. */
+  unit: Unit
+  /** ReadyForQuery is due. */
+  complete = false
+  /** An error went out: everything up to Sync is dropped, as a server would. */
+  failed = false
+  /** Sent, and its success makes something durable: a lost answer is 08007. */
+  mayCommit = false
+  /** An explicit COMMIT is among it: no cancel is forwarded (soundness 19). */
+  commits = false
+  /** Set while a replica answers. */
+  watermark: Watermark | null = null
+  /** The replica failed before its first row: the primary answers. */
+  retry = false
+  /** Only Parse and Describe before a Flush: run apart, since the shard is known with Bind. */
+  scout = false
+  /** A cancel interrupted the wait for synchronous replication: the outcome is not known. */
+  uncertain = false
+  marks: MarkSet | null = null
+  changesCatalog = false
+  wrote = false
+  /** Settings to be read back, and those that go back to the session's start. */
+  readonly settings = new Set<string>()
+  readonly resets = new Set<string>()
+  resetAll = false
+  /** Statements executed, for the statistics. */
+  queries = 0
+
+  constructor(unit: Unit, startedUs: number) {
+    this.unit = unit
+    this.startedUs = startedUs
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * A client's transaction as the proxy sees it. BEGIN is answered at once and travels with the first statement, since only
+ * that one tells the shard. States:
+ *
+ *   none      no block is open
+ *   virtual   BEGIN was answered, no server has it yet
+ *   open      a server runs it; the server's own status is the truth
+ *   failed    an error of the proxy's own ended a virtual block: 25P02 until ROLLBACK
+ *
+ * While only preliminaries ran on the server (SET LOCAL, SHOW, SAVEPOINT: `prelude`), the block may still move to another
+ * shard: they are run again there.
+ */
+import type { MarkSet } from '../../pool/marks.ts'
+import { IDLE, IN_FAILED_TRANSACTION, IN_TRANSACTION } from '../protocol/codes.ts'
+
+export type TransactionState = 'none' | 'virtual' | 'open' | 'failed'
+
+const TRANSITIONS: Readonly<Record<TransactionState, readonly TransactionState[]>> = {
+  none: ['virtual', 'open'],
+  virtual: ['open', 'failed', 'none'],
+  open: ['none', 'virtual'],
+  failed: ['none'],
+}
+
+export class Transaction {
+  #state: TransactionState = 'none'
+  /** Text of the BEGIN that no server has run yet. */
+  begin = ''
+  readOnly = false
+  isolation = ''
+  /** Shard index of the server that runs the block. */
+  shard = -1
+  /** The block runs on a standby. */
+  replica = false
+  /** Texts that ran since BEGIN, while nothing else did; null once something else ran. */
+  prelude: string[] | null = null
+  marks: MarkSet | null = null
+  startedUs = 0
+  changesCatalog = false
+  /** Settings that statements of the block named. */
+  readonly settings = new Set<string>()
+
+  get state(): TransactionState {
+    return this.#state
+  }
+
+  /** The status byte that ReadyForQuery shows while no server says otherwise. */
+  get status(): number {
+    if (this.#state === 'none') return IDLE
+    return this.#state === 'failed' ? IN_FAILED_TRANSACTION : IN_TRANSACTION
+  }
+
+  to(state: TransactionState): void {
+    if (state === this.#state) return
+    if (!TRANSITIONS[this.#state].includes(state)) {
+      throw new Error(`illegal transition of a transaction from ${this.#state} to ${state}`)
+    }
+    this.#state = state
+    if (state === 'none') this.#clear()
+  }
+
+  start(begin: string, readOnly: boolean, isolation: string, startedUs: number): void {
+    this.to('virtual')
+    this.begin = begin
+    this.readOnly = readOnly
+    this.isolation = isolation
+    this.prelude = []
+    this.startedUs = startedUs
+  }
+
+  #clear(): void {
+    this.begin = ''
+    this.readOnly = false
+    this.isolation = ''
+    this.shard = -1
+    this.replica = false
+    this.prelude = null
+    this.changesCatalog = false
+    this.startedUs = 0
+    this.settings.clear()
+  }
+}

@@ -1,0 +1,301 @@
+/** The control process: owns topology, catalogs and state; its workers serve the clients. See docs/internals/processes.md. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ConfigError } from '../config/config-error.ts'
+import { loadConfigWithNotes } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { createLog, type Log } from '../observe/log.ts'
+import { VERSION } from '../observe/version.ts'
+import { Acceptor } from './acceptor.ts'
+import { Barrier } from './barrier.ts'
+import { ControlConsole } from './control-console.ts'
+import { HttpServer } from './http.ts'
+import { onSignals } from './lifecycle.ts'
+import type { ToControl, ToWorker } from './messages.ts'
+import { Publisher } from './publisher.ts'
+import { SharesKeeper } from './pool-shares.ts'
+import { WorkerRequests } from './reports.ts'
+import { Supervisor, type WorkerProcess } from './workers.ts'
+
+/** An empty snapshot through the barrier now and then: a worker that hangs is found without a change of topology. */
+const HEARTBEAT_MS = 1000
+
+/** Limits and shares are divided by the number of workers: every process must know it. */
+function withWorkers(config: Config, workers: number): Config {
+  return { ...config, listen: { ...config.listen, workers } }
+}
+
+function sayProblem(error: unknown): void {
+  const text = error instanceof Error ? error.message : String(error)
+  const hint = error instanceof ShardwayError && error.hint !== undefined ? `\nhint: ${error.hint}` : ''
+  process.stderr.write(`shardway: ${text}${hint}\n`)
+}
+
+export class Control {
+  readonly #configPath: string
+  readonly #log: Log
+  readonly #workers: number
+  #config: Config
+  readonly #meshFolder: string
+  readonly #supervisor: Supervisor
+  readonly #barrier: Barrier
+  readonly #acceptor: Acceptor
+  readonly #http: HttpServer
+  readonly #shares: SharesKeeper
+  readonly #requests: WorkerRequests
+  readonly #console: ControlConsole
+  readonly #publisher: Publisher
+  readonly #drained = new Set<number>()
+  #heartbeat: NodeJS.Timeout | null = null
+  #draining = false
+  #stopping = false
+  #restarts = 0
+  #finish: (exitCode: number) => void = () => undefined
+
+  constructor(configPath: string, config: Config, log: Log) {
+    this.#configPath = configPath
+    this.#log = log
+    this.#workers = config.listen.workers ?? availableParallelism()
+    this.#config = withWorkers(config, this.#workers)
+    // Socket paths are short of room (108 bytes): the system's folder, not the config's. mkdtemp makes it 0700.
+    this.#meshFolder = mkdtempSync(join(tmpdir(), 'shardway-'))
+    this.#supervisor = new Supervisor({
+      count: this.#workers,
+      entry: new URL('./worker-main.js', import.meta.url),
+      meshFolder: this.#meshFolder,
+      onMessage: (worker, message) => this.#receive(worker, message),
+      onExit: (worker, how, expected) => this.#workerGone(worker, how, expected),
+    })
+    this.#barrier = new Barrier({
+      send: (serial, sequence, snapshot) => this.#supervisor.send(serial, { type: 'snapshot', sequence, snapshot }),
+      expel: serial => {
+        log.error({ event: 'worker-expelled', serial }, 'a worker missed the barrier and is killed')
+        this.#supervisor.kill(serial)
+      },
+    })
+    this.#acceptor = new Acceptor({
+      host: config.listen.host,
+      port: config.listen.port,
+      maxClients: () => this.#config.pool.max_client_conn,
+      workers: () => this.#supervisor.ready().map(worker => worker.serial),
+      hand: (serial, id, over, socket) => this.#supervisor.send(serial, { type: 'client', id, over }, socket),
+      failed: error => log.error({ event: 'accept-failed', error }, 'a client could not be accepted'),
+    })
+    this.#shares = new SharesKeeper(this.#workers, this.#config, (index, message) => this.#sendIndex(index, message))
+    this.#requests = new WorkerRequests(
+      (serial, message) => this.#supervisor.send(serial, message),
+      () => this.#supervisor.ready().map(worker => worker.serial),
+    )
+    this.#publisher = new Publisher({
+      log,
+      config: () => this.#config,
+      publish: snapshot => this.#barrier.publish(snapshot),
+      watermarks: watermarks => this.#supervisor.broadcast({ type: 'watermarks', watermarks }),
+      upToDate: since =>
+        this.#supervisor.ready().filter(worker => this.#barrier.acknowledged(worker.serial) >= since).length,
+      sequence: () => this.#barrier.sequence,
+      workers: this.#workers,
+      draining: () => this.#draining,
+    })
+    this.#console = new ControlConsole({
+      log,
+      configPath,
+      config: () => this.#config,
+      publisher: this.#publisher,
+      requests: this.#requests,
+      workers: () => this.#supervisor.ready().map(worker => worker.serial),
+      workerOf: id => this.#acceptor.workerOf(id),
+      restarts: () => this.#restarts,
+      clients: () => this.#acceptor.clients,
+      refused: () => this.#acceptor.refused,
+      reload: () => this.reload(),
+      drain: () => this.drain(),
+      stop: () => this.stop(0),
+    })
+    this.#http = new HttpServer({
+      host: config.http.host,
+      port: config.http.port,
+      notReady: () => this.#publisher.notReady(),
+      metrics: () => this.#console.metrics(),
+      topology: () => this.#console.topologyView(),
+      dashboard: new URL('../dashboard/', import.meta.url),
+      failed: error => log.error({ event: 'http-failed', error }, 'an HTTP request failed'),
+    })
+  }
+
+  /** Resolves with the exit code when everything has ended. Rejects when it cannot start; nothing is left behind then. */
+  async run(): Promise<number> {
+    const finished = new Promise<number>(resolve => {
+      this.#finish = resolve
+    })
+    try {
+      await this.#acceptor.listen()
+      await this.#http.listen()
+      await this.#publisher.start()
+    } catch (error) {
+      await this.#close()
+      throw error
+    }
+    const offSignals = onSignals({
+      drain: () => this.drain(),
+      stop: code => this.stop(code),
+      reload: () => {
+        this.reload().catch((error: unknown) => this.#logReloadFailure(error))
+      },
+    })
+    this.#supervisor.start()
+    this.#heartbeat = setInterval(() => void this.#barrier.publish({}), HEARTBEAT_MS)
+    this.#log.info(
+      { event: 'started', port: this.#acceptor.port, 'http.port': this.#http.port, workers: this.#workers },
+      `Shardway ${VERSION} listens on ${this.#config.listen.host}:${this.#acceptor.port}, http on ${this.#config.http.host}:${this.#http.port}`,
+    )
+    const code = await finished
+    offSignals()
+    await this.#close()
+    this.#log.info({ event: 'stopped', code }, 'Shardway has ended')
+    return code
+  }
+
+  /** No new database clients; ends when the last transaction is done. The console stays reachable until then. */
+  drain(): void {
+    if (this.#draining) return
+    this.#draining = true
+    this.#log.info({ event: 'draining' }, 'draining: running transactions may finish')
+    this.#acceptor.drain()
+    this.#supervisor.broadcast({ type: 'drain' })
+    this.#endWhenDrained()
+  }
+
+  stop(exitCode: number): void {
+    this.#stopping = true
+    this.#finish(exitCode)
+  }
+
+  /** @throws ConfigError, and then nothing has changed. */
+  async reload(): Promise<void> {
+    const { config, notes } = loadConfigWithNotes(this.#configPath)
+    for (const note of notes) this.#log.warn({ event: 'config-note' }, note)
+    for (const name of ['listen', 'http', 'state'] as const) {
+      const before = { ...this.#config[name], workers: 0, tls: null }
+      const after = { ...config[name], workers: 0, tls: null }
+      if (JSON.stringify(before) !== JSON.stringify(after)) this.#needsRestart(`[${name}]`)
+    }
+    if ((config.listen.workers ?? availableParallelism()) !== this.#workers) this.#needsRestart('listen.workers')
+    const { listen, http, state } = this.#config
+    this.#config = {
+      ...config,
+      http,
+      state,
+      listen: { ...config.listen, host: listen.host, port: listen.port, workers: this.#workers },
+    }
+    this.#log.level = config.log.level
+    this.#shares.reconfigure(this.#config)
+    await this.#publisher.reconfigure(this.#config)
+    this.#log.info({ event: 'reloaded' }, `${this.#configPath} reloaded`)
+  }
+
+  #needsRestart(what: string): void {
+    this.#log.warn(
+      { event: 'restart-needed' },
+      `${what} has changed in ${this.#configPath}: it counts from the next start`,
+    )
+  }
+
+  #logReloadFailure(error: unknown): void {
+    const problems = error instanceof ConfigError ? error.problems : [String(error)]
+    for (const problem of problems) this.#log.error({ event: 'reload-refused' }, problem)
+    this.#log.error({ event: 'reload-refused' }, `${this.#configPath} is wrong: nothing has changed`)
+  }
+
+  #sendIndex(index: number, message: ToWorker): void {
+    const worker = this.#supervisor.byIndex(index)
+    if (worker !== undefined) this.#supervisor.send(worker.serial, message)
+  }
+
+  #receive(worker: WorkerProcess, message: ToControl): void {
+    switch (message.type) {
+      case 'ready':
+        return this.#workerReady(worker)
+      case 'acknowledge':
+        return this.#barrier.acknowledge(worker.serial, message.sequence)
+      case 'client-closed':
+        return this.#acceptor.clientClosed(worker.serial, message.id)
+      case 'cancel':
+        return this.#sendIndex(message.worker, { type: 'cancel', pid: message.pid, secret: message.secret })
+      case 'report':
+      case 'done':
+        return this.#requests.answered(worker.serial, message)
+      case 'console':
+        void this.#console.answer(message).then(answer => this.#supervisor.send(worker.serial, answer))
+        return
+      case 'want-share':
+        return this.#shares.want(message.pool, worker.index)
+      case 'returned-share':
+        return this.#shares.returned(message.pool, worker.index, message.size)
+      case 'catalog-changed':
+        void this.#publisher
+          .renewCatalog(message.database)
+          .then(() => this.#supervisor.send(worker.serial, { type: 'catalog-renewed', request: message.request }))
+        return
+      case 'suspect':
+        return this.#publisher.suspect(message.database, message.shard, message.address)
+      case 'drained':
+        this.#drained.add(worker.serial)
+        return this.#endWhenDrained()
+    }
+  }
+
+  /** Everything first, then clients: the messages to one worker keep their order. */
+  #workerReady(worker: WorkerProcess): void {
+    this.#barrier.join(worker.serial)
+    this.#supervisor.send(worker.serial, { type: 'watermarks', watermarks: this.#publisher.watermarks() })
+    this.#shares.replaced(worker.index)
+    if (this.#draining) this.#supervisor.send(worker.serial, { type: 'drain' })
+    this.#log.info({ event: 'worker-ready', worker: worker.index, pid: worker.pid }, `worker ${worker.index} is ready`)
+    this.#acceptor.workerReady()
+  }
+
+  #workerGone(worker: WorkerProcess, how: string, expected: boolean): void {
+    this.#barrier.leave(worker.serial)
+    this.#acceptor.workerGone(worker.serial)
+    this.#requests.workerGone(worker.serial)
+    if (expected || this.#stopping) return
+    this.#restarts++
+    this.#log.error(
+      { event: 'worker-gone', worker: worker.index, pid: worker.pid, how },
+      `worker ${worker.index} ended: ${how}`,
+    )
+    this.#endWhenDrained()
+  }
+
+  #endWhenDrained(): void {
+    if (!this.#draining || this.#stopping) return
+    if (this.#supervisor.ready().every(worker => this.#drained.has(worker.serial))) this.stop(0)
+  }
+
+  async #close(): Promise<void> {
+    if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
+    this.#acceptor.close()
+    this.#http.close()
+    this.#barrier.close()
+    this.#console.close()
+    await this.#supervisor.stop()
+    await this.#publisher.stop()
+    rmSync(this.#meshFolder, { recursive: true, force: true })
+  }
+}
+
+/** `shardway serve`. Resolves with the exit code of the process. */
+export async function runControl(configPath: string): Promise<number> {
+  try {
+    const { config, notes } = loadConfigWithNotes(configPath)
+    const log = createLog({ level: config.log.level, version: VERSION })
+    for (const note of notes) log.warn({ event: 'config-note' }, note)
+    return await new Control(configPath, config, log).run()
+  } catch (error) {
+    sayProblem(error)
+    return 1
+  }
+}

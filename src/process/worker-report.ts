@@ -1,0 +1,114 @@
+/** A worker's numbers, as SHOW and /metrics want them. */
+import type { Pool } from '../../pool/pool.ts'
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import { nowUs } from '../observe/clock.ts'
+import type { DatabaseContext } from '../session/database-context.ts'
+import type { Session } from '../session/session.ts'
+import type { ClientReport, PoolReport, ServerReport, StatsReport, WorkerReport } from './messages.ts'
+import type { Worker } from './worker.ts'
+
+export function workerReport(worker: Worker): WorkerReport {
+  const now = nowUs()
+  const databases = [...worker.databases]
+  const sessions = [...worker.sessions.values()]
+  const pools = databases.flatMap(database => [...database.pools.values()])
+  const cpu = process.cpuUsage()
+  return {
+    worker: worker.index,
+    pid: process.pid,
+    pools: pools.map(pool => poolReport(pool, sessions, now)),
+    clients: sessions.map(session => clientReport(session, worker.index, now)),
+    servers: pools.flatMap(pool => [...pool.servers].map(server => serverReport(pool, server, worker.index))),
+    stats: databases.map(database => statsReport(database, sessions)),
+    plans: databases.reduce((sum, database) => sum + (database.ready ? database.router.planCount : 0), 0),
+    loginClients: worker.loginClients,
+    memoryBytes: process.memoryUsage.rss(),
+    cpuUs: cpu.user + cpu.system,
+  }
+}
+
+function poolReport(pool: Pool, sessions: readonly Session[], now: number): PoolReport {
+  const { options } = pool
+  let clientsActive = 0
+  for (const session of sessions) {
+    for (const link of session.executor.links.all()) if (link.pool === pool) clientsActive++
+  }
+  let canceled = 0
+  for (const server of pool.servers) if (server.state.cancels > 0) canceled++
+  return {
+    database: options.database,
+    user: options.user,
+    shard: options.shard,
+    address: options.address,
+    role: options.role,
+    size: pool.size,
+    clientsActive,
+    clientsWaiting: pool.waiting,
+    cancelsActive: canceled,
+    cancelsWaiting: 0,
+    serversActive: pool.active,
+    serversIdle: pool.idle,
+    serversUsed: 0,
+    serversLogin: pool.connecting,
+    serversCanceled: canceled,
+    maxWaitUs: Math.round(pool.maxWaitUs(now)),
+    mode: 'transaction',
+  }
+}
+
+function clientReport(session: Session, worker: number, now: number): ClientReport {
+  const { socket, executor } = session
+  const first = executor.links.first
+  return {
+    id: session.id,
+    worker,
+    user: session.user,
+    database: session.database.name,
+    state: session.state,
+    addr: socket.remoteAddress ?? '',
+    port: socket.remotePort ?? 0,
+    localAddr: socket.localAddress ?? '',
+    localPort: socket.localPort ?? 0,
+    connectTime: session.connectedAtMs,
+    requestTime: session.requestAtMs,
+    waitUs: Math.round(executor.waitUs(now)),
+    link: first === undefined ? '' : `${worker}-${first.server.id}`,
+    tls: session.tls,
+    applicationName: session.settings.values.get('application_name') ?? '',
+    preparedStatements: session.steps.statementCount,
+    pins: [...executor.links.pins].join(', '),
+  }
+}
+
+function serverReport(pool: Pool, server: ServerConnection, worker: number): ServerReport {
+  const { state, socket } = server
+  const offsetMs = Date.now() - nowUs() / 1000
+  const idle = pool.isIdle(server)
+  return {
+    id: server.id,
+    worker,
+    user: pool.options.login.user,
+    database: pool.options.database,
+    shard: pool.options.shard,
+    address: pool.options.address,
+    role: pool.options.role,
+    state: state.cancels > 0 ? 'being_canceled' : idle ? 'idle' : 'active',
+    localAddr: socket.localAddress ?? '',
+    localPort: socket.localPort ?? 0,
+    connectTime: Math.round(state.connectedAtMs + offsetMs),
+    requestTime: Math.round(state.requestAtMs + offsetMs),
+    link: '',
+    remotePid: server.identity.pid,
+    tls: '',
+    applicationName: state.settings.values.get('application_name') ?? '',
+    preparedStatements: state.prepared.size,
+    closeNeeded: state.closeNeeded,
+  }
+}
+
+function statsReport(database: DatabaseContext, sessions: readonly Session[]): StatsReport {
+  const { stats } = database
+  let sent = stats.bytesSent
+  for (const session of sessions) if (session.database === database) sent += session.output.bytes
+  return { ...stats, database: database.name, bytesSent: sent }
+}

@@ -1,0 +1,112 @@
+/** A client of the admin console: simple queries only, answered by the control process. */
+import type { Socket } from 'node:net'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import type { ConsoleResult } from '../process/messages.ts'
+import * as messages from '../protocol/backend-messages.ts'
+import * as code from '../protocol/codes.ts'
+import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
+import type { Environment } from './environment.ts'
+
+const MAX_COMMAND_BYTES = 1024 * 1024
+/** OID and size on the wire. */
+const TYPES = { text: [25, -1], int4: [23, 4], int8: [20, 8], numeric: [1700, -1] } as const
+
+export class ConsoleSession implements FrameHandler {
+  readonly socket: Socket
+  readonly #environment: Environment
+  readonly #user: string
+  readonly #alias: string
+  readonly #reader: FrameReader
+  #waiting: string[] = []
+  #busy = false
+
+  constructor(socket: Socket, environment: Environment, user: string, alias: string, onClosed: () => void) {
+    this.socket = socket
+    this.#environment = environment
+    this.#user = user
+    this.#alias = alias
+    this.#reader = new FrameReader(this, MAX_COMMAND_BYTES)
+    socket.on('data', chunk => this.#onData(chunk))
+    socket.on('error', () => undefined) // 'close' follows
+    socket.on('close', onClosed)
+    for (const [name, value] of [
+      ['server_version', alias === 'pgbouncer' ? '1.25.0/bouncer' : '15.0 (Shardway)'],
+      ['client_encoding', 'UTF8'],
+      ['server_encoding', 'UTF8'],
+      ['standard_conforming_strings', 'on'],
+      ['DateStyle', 'ISO'],
+      ['TimeZone', 'GMT'],
+      ['is_superuser', 'on'],
+    ] as const) {
+      socket.write(messages.parameterStatus(name, value))
+    }
+    socket.write(messages.ready(code.IDLE))
+  }
+
+  #onData(chunk: Buffer): void {
+    try {
+      this.#reader.push(chunk)
+    } catch (error) {
+      if (!(error instanceof ShardwayError)) throw error
+      this.#fatal(error)
+    }
+  }
+
+  onFrame(type: number, buffer: Buffer, start: number, end: number): void {
+    if (type === code.TERMINATE) {
+      this.socket.end()
+      return
+    }
+    if (type !== code.QUERY) {
+      return this.#fatal(
+        new ShardwayError('console_protocol', '08P01', 'the admin console takes simple queries only', {
+          hint: 'Use psql, or the simple query protocol of your driver.',
+        }),
+      )
+    }
+    this.#waiting.push(buffer.toString('utf8', start + 5, Math.max(start + 5, end - 1)))
+    if (!this.#busy) this.#next()
+  }
+
+  onOversizedFrame(): void {
+    this.#fatal(new ShardwayError('protocol_violation', '08P01', 'invalid message length'))
+  }
+
+  #next(): void {
+    const sql = this.#waiting.shift()
+    this.#busy = sql !== undefined
+    if (sql === undefined) return
+    if (sql.trim() === '') {
+      this.socket.write(Buffer.concat([messages.emptyQueryResponse, messages.ready(code.IDLE)]))
+      return this.#next()
+    }
+    this.#environment.console(sql, this.#user, this.#alias, result => {
+      if (this.socket.destroyed) return
+      if (result instanceof Error) {
+        const error = result instanceof ShardwayError ? result : new ShardwayError('internal', 'XX000', result.message)
+        this.socket.write(Buffer.concat([messages.errorOf(error), messages.ready(code.IDLE)]))
+      } else this.socket.write(encode(result))
+      this.#next()
+    })
+  }
+
+  #fatal(error: ShardwayError): void {
+    this.socket.end(messages.errorOf(error, 'FATAL'))
+  }
+}
+
+function encode(result: ConsoleResult): Buffer {
+  const parts: Buffer[] = result.notices.map(message =>
+    messages.noticeResponse({ severity: 'NOTICE', sqlstate: '00000', message }),
+  )
+  if (result.columns.length > 0) {
+    parts.push(
+      messages.rowDescription(
+        result.columns.map(({ name, type }) => ({ name, oid: TYPES[type][0], size: TYPES[type][1] })),
+      ),
+    )
+    for (const row of result.rows) parts.push(messages.dataRow(row))
+  }
+  parts.push(messages.commandComplete(result.tag), messages.ready(code.IDLE))
+  return Buffer.concat(parts)
+}

@@ -1,0 +1,224 @@
+/** One database as a worker serves it: router, pools, and the choice of the node that answers. */
+import type { ServerAddress } from '../../pool/connect.ts'
+import { OidPatch } from '../../pool/oid-patch.ts'
+import { Pool } from '../../pool/pool.ts'
+import type { Plan } from '../../router/plan.ts'
+import { planStatement } from '../../router/planner/plan-statement.ts'
+import { Router } from '../../router/router.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Config, DatabaseConfig } from '../config/schema.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { DatabaseStats } from '../observe/database-stats.ts'
+import type { Watermark } from '../process/messages.ts'
+import { type DatabaseTopology, type Node, primaryOf, type Shard, shardNamed } from '../topology/topology.ts'
+
+const PLAN_BYTES = 16 * 1024 * 1024
+const CONNECT_TIMEOUT_MS = 15_000
+const LIFETIME_MS = 3_600_000
+const IDLE_TIMEOUT_MS = 600_000
+
+export interface PoolServices {
+  /** Servers that this worker may open in the pool. */
+  shareOf(pool: string): number
+  wantShare(pool: string): void
+  suspect(database: string, shard: string, address: string): void
+  plainPassword(user: string): string | null
+  /** PEM text of [server.tls] ca. */
+  readonly serverCa: string | undefined
+}
+
+export class DatabaseContext {
+  readonly name: string
+  readonly stats = new DatabaseStats()
+  readonly #services: PoolServices
+  readonly #pools = new Map<string, Pool>()
+  #config: Config
+  #database: DatabaseConfig
+  #topology: DatabaseTopology | null = null
+  #catalog: Catalog | null = null
+  #router: Router | null = null
+  /** Parameters that a new client is told, by settings signature and user. */
+  readonly welcomes = new Map<string, ReadonlyMap<string, string>>()
+
+  constructor(config: Config, database: DatabaseConfig, services: PoolServices) {
+    this.name = database.name
+    this.#config = config
+    this.#database = database
+    this.#services = services
+  }
+
+  get pools(): ReadonlyMap<string, Pool> {
+    return this.#pools
+  }
+
+  /** False until the first topology and catalog have come. */
+  get ready(): boolean {
+    return this.#router !== null
+  }
+
+  get router(): Router {
+    if (this.#router === null) throw notReady(this.name)
+    return this.#router
+  }
+
+  get topology(): DatabaseTopology {
+    if (this.#topology === null) throw notReady(this.name)
+    return this.#topology
+  }
+
+  get defaultShard(): number {
+    return this.topology.shardNames.indexOf(this.topology.defaultShard)
+  }
+
+  update(config: Config, database: DatabaseConfig, topology: DatabaseTopology | null, catalog: Catalog | null): void {
+    this.#config = config
+    this.#database = database
+    if (topology !== null && topology !== this.#topology) {
+      this.#topology = topology
+      this.#closeForeignPools(topology)
+    }
+    if (catalog !== null && catalog !== this.#catalog) {
+      this.#catalog = catalog
+      for (const pool of this.#pools.values()) pool.patch = this.#patch(pool.options.shard)
+    }
+    if (this.#topology === null || this.#catalog === null) return
+    if (this.#router === null) {
+      this.#router = new Router({ catalog: this.#catalog, topology: this.#topology, planBytes: PLAN_BYTES, planner: planStatement })
+    } else this.#router.update(this.#catalog, this.#topology)
+  }
+
+  shardAt(index: number): Shard {
+    const name = this.topology.shardNames[index]
+    const shard = name === undefined ? undefined : shardNamed(this.topology, name)
+    if (shard === undefined) throw new ShardwayError('no_shard', '57P03', `shard ${name ?? index} is not known`)
+    return shard
+  }
+
+  /** Throws 57P03 when the shard has no primary now. */
+  primaryPool(index: number, user: string): Pool {
+    const shard = this.shardAt(index)
+    const node = primaryOf(shard)
+    if (node === undefined) {
+      throw new ShardwayError('no_primary', '57P03', `shard ${shard.name} has no primary now`, {
+        hint: 'See SHOW NODES; the proxy looks at its nodes every [failover] probe.',
+      })
+    }
+    return this.#pool(shard, node, 'primary', user)
+  }
+
+  /**
+   * The replica with the least work that may answer, with the watermark that allows it; null when the primary must.
+   * `allows` decides about a node by its watermark.
+   */
+  replicaPool(
+    index: number,
+    user: string,
+    watermarkOf: (shard: string, address: string) => Watermark | undefined,
+    allows: (watermark: Watermark) => boolean,
+  ): { readonly pool: Pool; readonly watermark: Watermark } | null {
+    const shard = this.shardAt(index)
+    if (shard.nodes.length < 2) return null
+    const maxLagUs = this.#config.read.max_replica_lag * 1000
+    let best: { readonly pool: Pool; readonly watermark: Watermark } | null = null
+    let bestLoad = Number.POSITIVE_INFINITY
+    for (const node of shard.nodes) {
+      if (node.role !== 'replica' || !node.reachable) continue
+      const watermark = watermarkOf(shard.name, node.address)
+      if (watermark === undefined || watermark.lagUs < 0 || watermark.lagUs > maxLagUs) continue
+      if (!allows(watermark)) continue
+      const pool = this.#pool(shard, node, 'replica', user)
+      const load = pool.active + pool.waiting
+      if (load < bestLoad) {
+        best = { pool, watermark }
+        bestLoad = load
+      }
+    }
+    return best
+  }
+
+  tick(now: number): void {
+    for (const [name, pool] of this.#pools) {
+      pool.tick(now)
+      if (pool.closed) this.#pools.delete(name)
+    }
+  }
+
+  close(error: ShardwayError): void {
+    for (const pool of this.#pools.values()) pool.close(error)
+    this.#pools.clear()
+  }
+
+  /** True when reads of the plan may go to replicas at all. */
+  hasReplicas(index: number): boolean {
+    return this.shardAt(index).nodes.length > 1
+  }
+
+  /** Writes are marked only where someone could read something older: on shards with replicas. */
+  marks(plan: Plan, index: number): boolean {
+    return plan.access === 'write' && this.hasReplicas(index)
+  }
+
+  #pool(shard: Shard, node: Node, role: 'primary' | 'replica', user: string): Pool {
+    const name = `${this.name}|${user}|${node.address}`
+    const existing = this.#pools.get(name)
+    if (existing !== undefined && !existing.closed && existing.options.shard === shard.name) return existing
+    const pool = this.#newPool(name, shard, node, role, user)
+    this.#pools.set(name, pool)
+    return pool
+  }
+
+  #newPool(name: string, shard: Shard, node: Node, role: 'primary' | 'replica', user: string): Pool {
+    const serverUser = this.#database.server_user
+    const tls = this.#config.server.tls
+    const address: ServerAddress = {
+      host: node.host,
+      port: node.port,
+      tls: { mode: tls.mode, ca: this.#services.serverCa },
+    }
+    return new Pool({
+      name,
+      database: this.name,
+      user,
+      shard: shard.name,
+      address: node.address,
+      role,
+      login: {
+        ...address,
+        database: shard.dbname,
+        user: serverUser ?? user,
+        password:
+          serverUser === undefined ? this.#services.plainPassword(user) : (this.#database.server_password ?? null),
+        timeoutMs: CONNECT_TIMEOUT_MS,
+      },
+      size: this.#services.shareOf(name),
+      patch: this.#patch(shard.name),
+      waitTimeoutMs: this.#config.pool.query_wait_timeout,
+      lifetimeMs: LIFETIME_MS,
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      onWantShare: () => this.#services.wantShare(name),
+      onSuspect: () => this.#services.suspect(this.name, shard.name, node.address),
+    })
+  }
+
+  #patch(shard: string): OidPatch | null {
+    const map = this.#catalog?.oids[shard]
+    return map === undefined || map.types.length + map.relations.length === 0 ? null : new OidPatch(map)
+  }
+
+  /** Pools of nodes that changed their role, shard or place are reset at once (soundness 25). */
+  #closeForeignPools(topology: DatabaseTopology): void {
+    for (const [name, pool] of this.#pools) {
+      const node = shardNamed(topology, pool.options.shard)?.nodes.find(one => one.address === pool.options.address)
+      // 'unknown' is a node that does not answer right now: its connections will tell by themselves.
+      if (node !== undefined && (node.role === pool.options.role || node.role === 'unknown')) continue
+      pool.close(new ShardwayError('role_changed', '08006', `node ${pool.options.address} changed its role`))
+      this.#pools.delete(name)
+    }
+  }
+}
+
+function notReady(database: string): ShardwayError {
+  return new ShardwayError('not_ready', '57P03', `database ${database} is not ready yet`, {
+    hint: 'The proxy has not found a primary of every shard yet; see /readyz and SHOW NODES.',
+  })
+}

@@ -1,0 +1,243 @@
+/** One client after login: what its input, its executor and its steps share. docs/internals/session.md draws it. */
+import type { Socket } from 'node:net'
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import type { Settings } from '../../pool/server-state.ts'
+import type { Plan } from '../../router/plan.ts'
+import type { PlanContext, Router } from '../../router/router.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import type { Consistency, ExecutorClient } from '../execute/client.ts'
+import { Executor } from '../execute/executor.ts'
+import { errorOf } from '../protocol/backend-messages.ts'
+import { ClientInput } from './client-input.ts'
+import type { DatabaseContext } from './database-context.ts'
+import type { CancelKey, Environment } from './environment.ts'
+import { SessionOptions } from './options.ts'
+import { ClientOutput } from './output.ts'
+import { parseSearchPath } from './search-path.ts'
+import type { Statement } from './statement.ts'
+import type { SharedStatements } from './statements.ts'
+import { type StepContext, Steps } from './steps.ts'
+
+export interface SessionOptionsIn {
+  readonly id: number
+  readonly socket: Socket
+  readonly user: string
+  readonly database: DatabaseContext
+  readonly environment: Environment
+  readonly settings: Settings
+  readonly key: CancelKey
+  readonly homeShard: number
+  readonly tls: string
+  readonly connectedAtMs: number
+  readonly onClosed: (session: Session) => void
+}
+
+export class Session implements ExecutorClient, StepContext {
+  readonly id: number
+  readonly user: string
+  readonly database: DatabaseContext
+  readonly environment: Environment
+  readonly startupSettings: Settings
+  readonly homeShard: number
+  readonly key: CancelKey
+  readonly output: ClientOutput
+  readonly executor: Executor
+  readonly socket: Socket
+  readonly tls: string
+  readonly connectedAtMs: number
+  readonly options: SessionOptions
+  readonly steps: Steps
+  #settings: Settings
+  #planContext: PlanContext | null = null
+  readonly #input: ClientInput
+  readonly #onClosed: (session: Session) => void
+  #pausedServer: ServerConnection | null = null
+  #closed = false
+
+  constructor(options: SessionOptionsIn) {
+    this.id = options.id
+    this.user = options.user
+    this.database = options.database
+    this.environment = options.environment
+    this.startupSettings = options.settings
+    this.#settings = options.settings
+    this.homeShard = options.homeShard
+    this.key = options.key
+    this.socket = options.socket
+    this.tls = options.tls
+    this.connectedAtMs = options.connectedAtMs
+    this.#onClosed = options.onClosed
+    this.output = new ClientOutput(options.socket)
+    this.options = new SessionOptions(options.environment.config.read.consistency)
+    this.steps = new Steps(this)
+    this.executor = new Executor(this)
+    this.#input = new ClientInput({
+      socket: options.socket,
+      steps: this.steps,
+      executor: this.executor,
+      stats: options.database.stats,
+      maxFrameBytes: options.environment.config.scatter.max_routed_statement,
+      failed: error => this.#failed(error),
+    })
+    options.socket.on('data', chunk => this.#input.push(chunk))
+    options.socket.on('drain', () => this.#onDrain())
+    options.socket.on('error', () => undefined) // 'close' follows
+    options.socket.on('close', () => this.#onClose())
+  }
+
+  get settings(): Settings {
+    return this.#settings
+  }
+
+  set settings(settings: Settings) {
+    this.#settings = settings
+    this.#planContext = null
+  }
+
+  get requestAtMs(): number {
+    return this.#input.requestAtMs
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  get state(): 'active' | 'idle' | 'waiting' {
+    if (this.executor.waitUs(1) > 0) return 'waiting'
+    return this.executor.running !== null || this.executor.links.size > 0 ? 'active' : 'idle'
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof ShardwayError) return this.fatal(error)
+    this.environment.logWarning('internal error', { error: error instanceof Error ? error.stack : String(error) })
+    this.fatal(new ShardwayError('internal', 'XX000', 'internal error of the proxy'))
+  }
+
+  // What the executor tells
+
+  unitEmitted(): void {
+    this.#input.partDone()
+  }
+
+  unitDone(): void {
+    if (this.executor.transaction.state === 'none') this.steps.transactionEnded()
+    if (this.environment.draining) this.drain()
+    this.#input.unitDone()
+  }
+
+  copyIn(): void {
+    this.#input.copyIn()
+  }
+
+  copyEnded(): void {
+    this.#input.copyEnded()
+  }
+
+  serverDrained(): void {
+    this.#input.serverDrained()
+  }
+
+  serverMustPause(server: ServerConnection): void {
+    if (this.#pausedServer !== null) return
+    this.#pausedServer = server
+    server.socket.pause()
+  }
+
+  #onDrain(): void {
+    this.#pausedServer?.socket.resume()
+    this.#pausedServer = null
+  }
+
+  parseDropped(statement: Statement): void {
+    this.steps.dropped(statement)
+  }
+
+  statementsGone(): void {
+    this.steps.clear()
+  }
+
+  transactionEnded(): void {
+    this.options.transactionEnded()
+  }
+
+  setOption(name: string, value: string | null, local: boolean): void {
+    this.options.set(name, value, local)
+    this.#planContext = null
+  }
+
+  option(name: string): string {
+    return this.options.get(name)
+  }
+
+  get consistency(): Consistency {
+    return this.options.get('consistency') as Consistency
+  }
+
+  get role(): string {
+    return this.options.get('role')
+  }
+
+  /** The proxy shuts down: an idle client goes at once, others when their transaction is over. */
+  drain(): void {
+    if (this.executor.running === null && this.executor.transaction.state === 'none') {
+      this.fatal(new ShardwayError('shutting_down', '57P01', 'the proxy is shutting down'))
+    }
+  }
+
+  /** Ends the connection with this error as the last message. */
+  fatal(error: ShardwayError): void {
+    if (this.#closed) return
+    this.database.stats.errors++
+    this.socket.end(errorOf(error, 'FATAL'))
+    this.#onClose()
+  }
+
+  #onClose(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#onDrain()
+    this.#input.close()
+    this.executor.close()
+    this.steps.clear()
+    this.database.stats.bytesSent += this.output.bytes
+    this.#onClosed(this)
+  }
+
+  // What steps ask
+
+  get router(): Router {
+    return this.database.router
+  }
+
+  get shared(): SharedStatements {
+    return this.environment.statements
+  }
+
+  get settingsSignature(): string {
+    return this.#settings.signature
+  }
+
+  planContext(): PlanContext {
+    const known = this.#planContext
+    if (known !== null) return known
+    const path = this.#settings.values.get('search_path')
+    const role = this.#settings.values.get('role') ?? this.user
+    const context: PlanContext = {
+      searchPath: path === undefined ? null : parseSearchPath(path, role),
+      role,
+      temporary: null,
+      hints: this.options.hints,
+    }
+    this.#planContext = context
+    return context
+  }
+
+  refused(plan: Plan): void {
+    const { refusal } = plan
+    if (refusal === null) return
+    throw new ShardwayError('not_supported', refusal.sqlstate, refusal.message, {
+      hint: refusal.hint,
+      position: refusal.position + 1,
+    })
+  }
+}

@@ -1,0 +1,89 @@
+/** Session settings that are carried from server to server: how they are laid on one, and where they come from. */
+import { type Settings, settingsOf } from '../../pool/server-state.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+
+/** Settings that decide which others may be set: taken off first, laid on last. */
+const IDENTITY = ['role', 'session_authorization']
+
+export function quoteLiteral(text: string): string {
+  const quoted = `'${text.replaceAll("'", "''")}'`
+  return text.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted
+}
+
+/** Only names that Postgres itself would take as a setting; anything else never gets into a statement. */
+export function isSettingName(name: string): boolean {
+  return /^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*$/i.test(name)
+}
+
+/** One simple query that turns a server's settings `from` into `to`. */
+export function settingsChange(from: Settings, to: Settings): string {
+  const statements: string[] = []
+  const gone = [...from.values.keys()].filter(name => !to.values.has(name))
+  for (const name of gone.sort(identityFirst)) {
+    statements.push(name === 'session_authorization' ? 'RESET SESSION AUTHORIZATION' : `RESET ${name}`)
+  }
+  const changed = [...to.values].filter(([name, value]) => from.values.get(name) !== value)
+  changed.sort((a, b) => identityFirst(b[0], a[0]))
+  if (changed.length > 0) {
+    const calls = changed.map(
+      ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`,
+    )
+    statements.push(`SELECT ${calls.join(', ')}`)
+  }
+  return statements.join('; ')
+}
+
+function identityFirst(a: string, b: string): number {
+  return Number(IDENTITY.includes(b)) - Number(IDENTITY.includes(a))
+}
+
+/** Reads the values of settings that the session's statements may have changed. */
+export function settingsQuery(names: Iterable<string>): string {
+  const parts = [...names].map(name => `pg_catalog.current_setting(${quoteLiteral(name)}, true)`)
+  return `SELECT ${parts.join(', ')}`
+}
+
+/** Startup parameters that are not settings of the session. */
+const NOT_SETTINGS: ReadonlySet<string> = new Set(['user', 'database', 'options', 'replication'])
+
+/** Settings from a startup packet: its own names and those in `options`. Throws 22023 on an option nobody could apply. */
+export function startupSettings(parameters: ReadonlyMap<string, string>): Settings {
+  const values = new Map<string, string>()
+  for (const [name, value] of commandLineOptions(parameters.get('options') ?? '')) values.set(name.toLowerCase(), value)
+  for (const [name, value] of parameters) {
+    if (NOT_SETTINGS.has(name) || name.startsWith('_pq_.')) continue
+    if (!isSettingName(name)) throw new ShardwayError('bad_startup', '22023', `unsupported startup parameter: ${name}`)
+    values.set(name.toLowerCase(), value)
+  }
+  return settingsOf(values)
+}
+
+/** `-c name=value`, `-cname=value` and `--name=value`, backslash-escaped blanks, as Postgres splits them. */
+function commandLineOptions(text: string): [string, string][] {
+  const words: string[] = []
+  let word: string | null = null
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i] ?? ''
+    if (char === '\\' && i + 1 < text.length) word = (word ?? '') + (text[++i] ?? '')
+    else if (/\s/.test(char)) {
+      if (word !== null) words.push(word)
+      word = null
+    } else word = (word ?? '') + char
+  }
+  if (word !== null) words.push(word)
+  const options: [string, string][] = []
+  for (let i = 0; i < words.length; i++) {
+    let option = words[i] ?? ''
+    if (option === '-c') option = `--${words[++i] ?? ''}`
+    else if (option.startsWith('-c')) option = `--${option.slice(2)}`
+    const equals = option.indexOf('=')
+    const name = option.slice(2, equals).replaceAll('-', '_')
+    if (!option.startsWith('--') || equals < 0 || !isSettingName(name)) {
+      throw new ShardwayError('bad_startup', '22023', `unsupported startup option: ${words[i] ?? ''}`, {
+        hint: 'Of `options`, `-c name=value` and `--name=value` are taken.',
+      })
+    }
+    options.push([name, option.slice(equals + 1)])
+  }
+  return options
+}

@@ -1,0 +1,19 @@
+/** A statement that a client prepared by the protocol's Parse. */
+export interface Statement {
+  /** Names the content; server connections record which ids they have. Grows, never reused. */
+  readonly id: number
+  /** The client's name for it; '' is the unnamed one, which is not shared. */
+  readonly name: string
+  /** Text, zero byte and parameter types: a Parse body after its name. */
+  readonly rest: Buffer
+  readonly textLength: number
+  /** Declared parameter types; zeros are filled in when a server describes them. */
+  types: readonly number[]
+  /** What it is shared by, '' when it is not. */
+  readonly key: string
+}
+
+/** The statement's name on servers: one for all clients that prepared the same. */
+export function serverNameOf(statement: Statement): string {
+  return `shardway_${statement.id}`
+}

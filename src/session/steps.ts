@@ -1,0 +1,247 @@
+/**
+ * Turns the client's messages into steps: finds their plans and shards, keeps the client's statement and portal names.
+ * Throws ShardwayError for what a server would refuse, or what the router must.
+ */
+import type { Plan } from '../../router/plan.ts'
+import { ANY_SHARD, type PlanContext, type Router } from '../../router/router.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import {
+  OP_BIND,
+  OP_CLOSE_PORTAL,
+  OP_CLOSE_STATEMENT,
+  OP_DESCRIBE_PORTAL,
+  OP_DESCRIBE_STATEMENT,
+  OP_EXECUTE,
+  OP_FLUSH,
+  OP_FUNCTION,
+  OP_PARSE,
+  OP_QUERY,
+  OP_SYNC,
+  type Step,
+} from '../execute/unit.ts'
+import { BindView } from '../protocol/bind-view.ts'
+import * as code from '../protocol/codes.ts'
+import type { Statement } from './statement.ts'
+import type { SharedStatements } from './statements.ts'
+
+const NO_TYPES: readonly number[] = []
+const NO_SLOTS: readonly number[] = []
+const LETTER_S = 0x53
+
+interface Portal {
+  readonly statement: Statement
+  readonly plan: Plan
+  readonly shard: number
+}
+
+/** Where steps look things up; the session gives it. */
+export interface StepContext {
+  readonly router: Router
+  readonly shared: SharedStatements
+  planContext(): PlanContext
+  /** Changes with every setting that a server's parser looks at. */
+  readonly settingsSignature: string
+  /** Shard that a session-level hint names, or ANY_SHARD. */
+  refused(plan: Plan): void
+}
+
+export class Steps {
+  readonly #context: StepContext
+  readonly #statements = new Map<string, Statement>()
+  readonly #portals = new Map<string, Portal>()
+  readonly #bind = new BindView()
+
+  constructor(context: StepContext) {
+    this.#context = context
+  }
+
+  get statementCount(): number {
+    return this.#statements.size
+  }
+
+  query(buffer: Buffer, start: number, end: number): Step {
+    const { router } = this.#context
+    const textEnd = end - 1
+    if (end - start < 6 || buffer[textEnd] !== 0) throw violation('invalid message format')
+    const plan = this.#find(buffer, start + 5, textEnd)
+    const shard = router.resolve(plan, buffer, null, NO_TYPES)
+    return makeStep(OP_QUERY, buffer, start, end, plan, shard, slotsOf(router, plan), null)
+  }
+
+  /** The client's simple query ended whatever portals there were; the unnamed statement goes too. */
+  queryRan(): void {
+    this.#forget('')
+  }
+
+  transactionEnded(): void {
+    if (this.#portals.size > 0) this.#portals.clear()
+  }
+
+  message(type: number, buffer: Buffer, start: number, end: number): Step {
+    switch (type) {
+      case code.PARSE:
+        return this.#parse(buffer, start, end)
+      case code.BIND:
+        return this.#bindStep(buffer, start, end)
+      case code.DESCRIBE:
+        return this.#describe(buffer, start, end)
+      case code.EXECUTE:
+        return this.#execute(buffer, start, end)
+      case code.CLOSE:
+        return this.#close(buffer, start, end)
+      case code.SYNC:
+        return makeStep(OP_SYNC, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
+      case code.FLUSH:
+        return makeStep(OP_FLUSH, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
+      default:
+        throw violation(`invalid frontend message type ${type}`)
+    }
+  }
+
+  functionCall(buffer: Buffer, start: number, end: number): Step {
+    if (this.#context.router.shardCount > 1) {
+      throw new ShardwayError('function_call', '0A000', 'the function call protocol is not supported on a sharded database', {
+        hint: 'Call the function with SELECT.',
+      })
+    }
+    return makeStep(OP_FUNCTION, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
+  }
+
+  /** A Parse of the client's failed, or was skipped after an error: its name stands for nothing. */
+  dropped(statement: Statement): void {
+    if (this.#statements.get(statement.name) === statement) this.#forget(statement.name)
+  }
+
+  clear(): void {
+    for (const name of [...this.#statements.keys()]) this.#forget(name)
+  }
+
+  #find(buffer: Buffer, start: number, end: number): Plan {
+    const plan = this.#context.router.find(buffer, start, end, this.#context.planContext())
+    this.#context.refused(plan)
+    return plan
+  }
+
+  #parse(buffer: Buffer, start: number, end: number): Step {
+    const nameEnd = zeroAt(buffer, start + 5, end)
+    const textEnd = zeroAt(buffer, nameEnd + 1, end)
+    if (textEnd + 3 > end) throw violation('invalid message format')
+    const count = buffer.readUInt16BE(textEnd + 1)
+    if (textEnd + 3 + 4 * count !== end) throw violation('invalid message format')
+    const name = buffer.toString('utf8', start + 5, nameEnd)
+    if (name !== '' && this.#statements.has(name)) {
+      throw new ShardwayError('duplicate_statement', '42P05', `prepared statement "${name}" already exists`)
+    }
+    const plan = this.#find(buffer, nameEnd + 1, textEnd)
+    const types = count === 0 ? NO_TYPES : Array.from({ length: count }, (_, i) => buffer.readUInt32BE(textEnd + 3 + 4 * i))
+    const statement = this.#statement(name, Buffer.from(buffer.subarray(nameEnd + 1, end)), textEnd - nameEnd - 1, types)
+    return makeStep(OP_PARSE, buffer, start, end, plan, ANY_SHARD, NO_SLOTS, statement)
+  }
+
+  #statement(name: string, rest: Buffer, textLength: number, types: readonly number[]): Statement {
+    const { shared, settingsSignature } = this.#context
+    const key = name === '' ? '' : `${settingsSignature}\0${rest.toString('latin1')}`
+    const statement: Statement = { id: key === '' ? shared.nextId() : shared.share(key), name, rest, textLength, types, key }
+    if (name === '') this.#forget('')
+    this.#statements.set(name, statement)
+    return statement
+  }
+
+  #forget(name: string): void {
+    const statement = this.#statements.get(name)
+    if (statement === undefined) return
+    this.#statements.delete(name)
+    this.#context.shared.forget(statement)
+  }
+
+  #lookUp(name: string): Statement {
+    const statement = this.#statements.get(name)
+    if (statement !== undefined) return statement
+    const message = name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`
+    throw new ShardwayError('no_statement', '26000', message)
+  }
+
+  #bindStep(buffer: Buffer, start: number, end: number): Step {
+    const { router } = this.#context
+    const portalEnd = zeroAt(buffer, start + 5, end)
+    const nameStart = portalEnd + 1
+    const nameEnd = zeroAt(buffer, nameStart, end)
+    const statement = this.#lookUp(buffer.toString('utf8', nameStart, nameEnd))
+    this.#bind.parse(buffer, start + 5, end)
+    const plan = this.#find(statement.rest, 0, statement.textLength)
+    const shard = router.resolve(plan, statement.rest, this.#bind, statement.types)
+    this.#portals.set(buffer.toString('utf8', start + 5, portalEnd), { statement, plan, shard })
+    return {
+      op: OP_BIND,
+      buffer,
+      start,
+      end,
+      plan,
+      shard,
+      slots: slotsOf(router, plan),
+      statement,
+      nameStart,
+      nameEnd,
+    }
+  }
+
+  #describe(buffer: Buffer, start: number, end: number): Step {
+    const nameEnd = zeroAt(buffer, start + 6, end)
+    const name = buffer.toString('utf8', start + 6, nameEnd)
+    if (buffer[start + 5] !== LETTER_S) return this.#portalStep(OP_DESCRIBE_PORTAL, name, buffer, start, end)
+    const statement = this.#lookUp(name)
+    const plan = this.#find(statement.rest, 0, statement.textLength)
+    return makeStep(OP_DESCRIBE_STATEMENT, buffer, start, end, plan, ANY_SHARD, NO_SLOTS, statement)
+  }
+
+  #execute(buffer: Buffer, start: number, end: number): Step {
+    const nameEnd = zeroAt(buffer, start + 5, end)
+    if (nameEnd + 5 !== end) throw violation('invalid message format')
+    return this.#portalStep(OP_EXECUTE, buffer.toString('utf8', start + 5, nameEnd), buffer, start, end)
+  }
+
+  #portalStep(op: number, name: string, buffer: Buffer, start: number, end: number): Step {
+    const portal = this.#portals.get(name)
+    // A cursor that SQL declared is a portal too: only the server knows those.
+    if (portal === undefined) return makeStep(op, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
+    return makeStep(op, buffer, start, end, portal.plan, portal.shard, NO_SLOTS, portal.statement)
+  }
+
+  #close(buffer: Buffer, start: number, end: number): Step {
+    const nameEnd = zeroAt(buffer, start + 6, end)
+    const name = buffer.toString('utf8', start + 6, nameEnd)
+    if (buffer[start + 5] !== LETTER_S) {
+      this.#portals.delete(name)
+      return makeStep(OP_CLOSE_PORTAL, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
+    }
+    this.#forget(name)
+    return makeStep(OP_CLOSE_STATEMENT, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
+  }
+}
+
+function slotsOf(router: Router, plan: Plan): readonly number[] {
+  return plan.target.kind === 'keys' && router.slots.length > 0 ? [...router.slots] : NO_SLOTS
+}
+
+function makeStep(
+  op: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  plan: Plan | null,
+  shard: number,
+  slots: readonly number[],
+  statement: Statement | null,
+): Step {
+  return { op, buffer, start, end, plan, shard, slots, statement, nameStart: 0, nameEnd: 0 }
+}
+
+function zeroAt(buffer: Buffer, from: number, end: number): number {
+  const at = buffer.indexOf(0, from)
+  if (at < 0 || at >= end) throw violation('invalid string in message')
+  return at
+}
+
+function violation(message: string): ShardwayError {
+  return new ShardwayError('protocol_violation', '08P01', message)
+}

@@ -1,0 +1,122 @@
+/**
+ * From authentication to the first ReadyForQuery. The parameters that a client is told are those of a real server with the
+ * client's own settings laid on it; they are kept per user and settings, so that only the first such login needs a server.
+ */
+import { internalQuery } from '../../pool/internal-query.ts'
+import type { Waiter } from '../../pool/pool.ts'
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import type { Settings } from '../../pool/server-state.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { errorOf, frame, parameterStatus, ready } from '../protocol/backend-messages.ts'
+import { BACKEND_KEY, IDLE } from '../protocol/codes.ts'
+import type { LoggedIn } from './client-login.ts'
+import type { DatabaseContext } from './database-context.ts'
+import type { CancelKey, Environment } from './environment.ts'
+import { Session } from './session.ts'
+import { settingsChange, startupSettings } from './settings.ts'
+
+export interface WelcomeCallbacks {
+  onSession(session: Session): void
+  /** The connection ended; null when no session came of it. */
+  onClosed(session: Session | null): void
+}
+
+const MAX_WELCOMES = 1000
+/** Encodings whose bytes are those of UTF-8, as far as keys go (soundness 1). */
+const UTF8_NAMES: ReadonlySet<string> = new Set(['utf8', 'utf-8', 'unicode'])
+
+export function welcome(
+  environment: Environment,
+  login: LoggedIn,
+  id: number,
+  key: CancelKey,
+  callbacks: WelcomeCallbacks,
+): void {
+  const { socket } = login
+  let over = false
+  const refuse = (error: ShardwayError) => {
+    if (over) return
+    over = true
+    socket.end(errorOf(error, 'FATAL'))
+    socket.destroySoon()
+    callbacks.onClosed(null)
+  }
+  const onClose = () => refuse(new ShardwayError('client_gone', '08006', 'client disconnected'))
+  socket.on('close', onClose)
+  try {
+    const database = environment.database(login.database)
+    if (database === null) throw new ShardwayError('no_database', '3D000', `database "${login.database}" does not exist`)
+    const settings = startupSettings(login.parameters)
+    refuseEncoding(database, settings)
+    parametersFor(database, login.user, settings, (error, parameters) => {
+      if (over) return
+      if (error !== null) return refuse(error)
+      over = true
+      socket.off('close', onClose)
+      const out = [...parameters].map(([name, value]) => parameterStatus(name, value))
+      const body = Buffer.alloc(4)
+      body.writeInt32BE(key.pid)
+      out.push(frame(BACKEND_KEY, Buffer.concat([body, key.secret])), ready(IDLE))
+      socket.write(Buffer.concat(out))
+      database.stats.logins++
+      const shards = database.topology.shardNames.length
+      callbacks.onSession(
+        new Session({
+          id,
+          socket,
+          user: login.user,
+          database,
+          environment,
+          settings,
+          key,
+          homeShard: id % shards,
+          tls: login.tls,
+          connectedAtMs: Date.now(),
+          onClosed: callbacks.onClosed,
+        }),
+      )
+    })
+  } catch (error) {
+    if (!(error instanceof ShardwayError)) throw error
+    refuse(error)
+  }
+}
+
+function refuseEncoding(database: DatabaseContext, settings: Settings): void {
+  const encoding = settings.values.get('client_encoding')
+  if (encoding === undefined || database.topology.shardNames.length === 1) return
+  if (UTF8_NAMES.has(encoding.toLowerCase().replaceAll(/['"]/g, ''))) return
+  throw new ShardwayError('client_encoding', '0A000', `client_encoding ${encoding} is not supported on a sharded database`, {
+    hint: 'Use client_encoding=UTF8.',
+  })
+}
+
+type Callback = (error: ShardwayError | null, parameters: ReadonlyMap<string, string>) => void
+
+function parametersFor(database: DatabaseContext, user: string, settings: Settings, callback: Callback): void {
+  const name = `${user}\0${settings.signature}`
+  const known = database.welcomes.get(name)
+  if (known !== undefined) return callback(null, known)
+  const pool = database.primaryPool(database.defaultShard, user)
+  const ask = (server: ServerConnection) => {
+    const change = settingsChange(server.state.settings, settings)
+    internalQuery(server, change, error => {
+      if (error !== null) {
+        server.destroy('settings could not be laid on the server')
+        return callback(error, new Map())
+      }
+      server.state.settings = settings
+      const parameters = new Map(server.identity.parameters)
+      if (database.welcomes.size >= MAX_WELCOMES) database.welcomes.clear()
+      database.welcomes.set(name, parameters)
+      pool.release(server)
+      callback(null, parameters)
+    })
+  }
+  const waiter: Waiter = {
+    onServer: ask,
+    onServerUnavailable: error => callback(error, new Map()),
+  }
+  const server = pool.acquire(waiter)
+  if (server !== null) ask(server)
+}
