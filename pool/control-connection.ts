@@ -39,7 +39,7 @@ function clientFor(target: ControlTarget, options: ControlOptions, ssl: boolean)
     keepAlive: true,
     application_name: options.applicationName,
     // A control statement's meaning must not depend on what the database or role has set.
-    options: '-c search_path=pg_catalog -c statement_timeout=0 -c default_transaction_read_only=off -c lock_timeout=0',
+    options: '-c statement_timeout=0 -c default_transaction_read_only=off -c lock_timeout=0',
   })
 }
 
@@ -64,6 +64,8 @@ async function connectOnce(target: ControlTarget, options: ControlOptions, ssl: 
   client.on('error', () => undefined)
   try {
     await client.connect()
+    // Not among the options above: the setting's reset value must stay the server's own, which the catalog reads.
+    await client.query('SET search_path = pg_catalog')
     return client
   } catch (error) {
     dropConnection(client)

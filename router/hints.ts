@@ -1,4 +1,5 @@
 /** Hints in a comment: a `shardway:` prefix, then `key=42, role=replica`. Values may be quoted with ' or ". */
+import type { Lexer } from './lexer.ts'
 
 const NAMES: ReadonlySet<string> = new Set([
   'shard',
@@ -41,4 +42,14 @@ export function parseHints(comment: string): ReadonlyMap<string, string> {
 /** Names that mean nothing, and malformed pieces: the planner refuses the statement with 22023. */
 export function unknownHints(values: ReadonlyMap<string, string>): readonly string[] {
   return [...values.keys()].filter(name => !NAMES.has(name))
+}
+
+/** Hints of the text last lexed: those of the session give way to a leading comment's, those to a trailing one's. */
+export function hintsOf(lexer: Lexer, session: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const { leadingHintStart, leadingHintEnd, trailingHintStart, trailingHintEnd } = lexer
+  if (leadingHintStart < 0 && trailingHintStart < 0) return session
+  const { bytes } = lexer.literals
+  const leading = leadingHintStart < 0 ? [] : parseHints(bytes.toString('utf8', leadingHintStart, leadingHintEnd))
+  const trailing = trailingHintStart < 0 ? [] : parseHints(bytes.toString('utf8', trailingHintStart, trailingHintEnd))
+  return new Map([...session, ...leading, ...trailing])
 }

@@ -21,6 +21,7 @@ import {
   blockCommentEnd,
   dollarEnd,
   exceeds,
+  exponentEnd,
   lineEnd,
   quotedEnd,
   startsWith,
@@ -64,8 +65,8 @@ export class Lexer {
     this.leadingHintStart = -1
     this.trailingHintStart = -1
     this.gapCount = 0
-    this.#out = 0
     const template = this.#template
+    let out = 0
     let exact = false
     /** Where the last string constant ended, as long as nothing but gaps has followed. */
     let stringEnd = -1
@@ -78,72 +79,89 @@ export class Lexer {
       const byte = bytes[at] as number
       const kind = CLASS[byte] as number
       if (kind === SPACE) {
-        template[this.#out++] = byte
+        template[out++] = byte
         at++
         continue
       }
-      if (kind === DASH && bytes[at + 1] === 45 && at + 1 < end) {
-        at = this.#comment(at, lineEnd(bytes, at, end), firstToken < 0)
-        continue
-      }
-      if (kind === SLASH && bytes[at + 1] === 42 && at + 1 < end) {
-        const stop = blockCommentEnd(bytes, at, end)
-        if (stop < 0) exact = true
-        at = this.#comment(at, stop < 0 ? end : stop, firstToken < 0)
-        continue
-      }
-      if (kind === SEMICOLON) {
-        if (semicolon < 0) semicolon = at
-        stringEnd = -1
-        template[this.#out++] = byte
-        at++
-        continue
+      if (kind >= DASH) {
+        // A comment or a semicolon: no token.
+        if (kind === SEMICOLON) {
+          if (semicolon < 0) semicolon = at
+          stringEnd = -1
+          template[out++] = byte
+          at++
+          continue
+        }
+        const next = at + 1 < end ? (bytes[at + 1] as number) : 0
+        if ((kind === DASH && next === 45) || (kind === SLASH && next === 42)) {
+          const stop = kind === DASH ? lineEnd(bytes, at, end) : blockCommentEnd(bytes, at, end)
+          if (stop < 0) exact = true
+          this.#out = out
+          at = this.#comment(at, stop < 0 ? end : stop, firstToken < 0)
+          out = this.#out
+          continue
+        }
       }
       if (firstToken < 0) firstToken = at
       lastToken = at
-      let stop = at + 1
-      if (kind === QUOTE) {
-        // Two constants in a row are one value, continued over a line break.
-        if (stringEnd >= 0) exact = true
-        stop = stringEnd >= 0 && backslashes ? backslashStringEnd(bytes, at + 1, end) : this.#string(at)
-        if (stop < 0) {
-          exact = true
-          stop = end
-        }
-        stringEnd = stop
-        at = stop
-        continue
-      }
-      let string = false
       if (kind === WORD) {
-        const next = stop < end ? (bytes[stop] as number) : 0
-        if (next === 39 || next === 38) {
-          const lower = byte | 32
-          if (next === 39 && (lower === 101 || lower === 98 || lower === 120)) {
-            exact = true
-            string = true
-            backslashes = lower === 101
-            stop = backslashes ? backslashStringEnd(bytes, at + 2, end) : quotedEnd(bytes, at + 2, end, 39)
-          } else if (next === 39 && lower === 110) {
-            exact = true
-          } else if (next === 38 && lower === 117 && (bytes[at + 2] === 39 || bytes[at + 2] === 34) && at + 2 < end) {
-            exact = true
-            string = bytes[at + 2] === 39
-            backslashes = false
-            stop = quotedEnd(bytes, at + 3, end, bytes[at + 2] as number)
-          }
-        } else {
-          while (stop < end && CONTINUES[bytes[stop] as number] === 1) stop++
-        }
-      } else if (kind === DIGIT || (kind === DOT && stop < end && CLASS[bytes[stop] as number] === DIGIT)) {
-        stop = this.#number(at)
-        if (stop >= 0) {
+        const next = at + 1 < end ? (bytes[at + 1] as number) : 0
+        if (next !== 39 && next !== 38) {
           stringEnd = -1
+          template[out++] = byte
+          at++
+          let more = next
+          while (at < end && CONTINUES[more] === 1) {
+            template[out++] = more
+            more = bytes[++at] as number
+          }
+          continue
+        }
+      }
+      if (kind === DIGIT || (kind === DOT && at + 1 < end && CLASS[bytes[at + 1] as number] === DIGIT)) {
+        const stop = this.#number(at)
+        if (stop > 0) {
+          stringEnd = -1
+          template[out++] = PLACEHOLDER + (literals.kinds[literals.count - 1] as number)
           at = stop
           continue
         }
-        stop = -stop
+      }
+      if (kind === QUOTE && stringEnd < 0) {
+        const stop = this.#string(at)
+        if (stop > 0) {
+          backslashes = false
+          stringEnd = stop
+          template[out++] = PLACEHOLDER + STRING
+          at = stop
+          continue
+        }
+      }
+      let stop = at + 1
+      let string = false
+      if (kind === WORD) {
+        const lower = byte | 32
+        const next = bytes[at + 1] as number
+        const after = at + 2 < end ? (bytes[at + 2] as number) : 0
+        if (next === 39 && (lower === 101 || lower === 98 || lower === 120)) {
+          exact = string = true
+          backslashes = lower === 101
+          stop = backslashes ? backslashStringEnd(bytes, at + 2, end) : quotedEnd(bytes, at + 2, end, 39)
+        } else if (next === 39 && lower === 110) {
+          exact = true
+        } else if (next === 38 && lower === 117 && (after === 39 || after === 34)) {
+          exact = true
+          string = after === 39
+          backslashes = false
+          stop = quotedEnd(bytes, at + 3, end, after)
+        }
+      } else if (kind === DIGIT || (kind === DOT && CLASS[bytes[at + 1] as number] === DIGIT)) {
         exact = true
+        stop = Math.max(stop, -this.#number(at))
+      } else if (kind === QUOTE) {
+        // A string without end; or two in a row, which are one value, continued over a line break.
+        exact = string = true
+        stop = backslashes ? backslashStringEnd(bytes, at + 1, end) : quotedEnd(bytes, at + 1, end, 39)
       } else if (kind === DOUBLE_QUOTE) {
         stop = quotedEnd(bytes, at + 1, end, 34)
       } else if (kind === DOLLAR) {
@@ -157,14 +175,12 @@ export class Lexer {
         stop = end
       }
       stringEnd = string ? stop : -1
-      let out = this.#out
       while (at < stop) template[out++] = bytes[at++] as number
-      this.#out = out
     }
     if (this.trailingHintStart >= 0 && this.trailingHintStart < lastToken) this.trailingHintStart = -1
     if (semicolon >= 0 && lastToken > semicolon) exact = true
     this.exactOnly = exact || firstToken < 0 || !isTemplated(bytes, firstToken, end)
-    return this.exactOnly ? null : template.toString('latin1', 0, this.#out)
+    return this.exactOnly ? null : template.toString('latin1', 0, out)
   }
 
   /** A plain string from its opening quote; adds the literal; returns the position past it, -1 when it has no end. */
@@ -180,7 +196,7 @@ export class Lexer {
       stop++
     }
     if (stop >= end) return -1
-    this.#literal(at, stop + 1, STRING, doubled)
+    this.literals.add(at, stop + 1, STRING, doubled)
     return stop + 1
   }
 
@@ -197,19 +213,17 @@ export class Lexer {
       stop++
       while (stop < end && CLASS[bytes[stop] as number] === DIGIT) stop++
     }
-    if (stop < end && ((bytes[stop] as number) | 32) === 101) {
-      let exponent = stop + 1
-      if (exponent < end && (bytes[exponent] === 43 || bytes[exponent] === 45)) exponent++
-      if (exponent < end && CLASS[bytes[exponent] as number] === DIGIT) {
+    if (stop < end && CONTINUES[bytes[stop] as number] === 1) {
+      const exponent = exponentEnd(bytes, stop, end)
+      if (exponent > 0) {
         kind = NUMERIC
         stop = exponent
-        while (stop < end && CLASS[bytes[stop] as number] === DIGIT) stop++
       }
-    }
-    // 0x2A, 4_2, 1abc: a number on some versions, an error on others.
-    if (stop < end && CONTINUES[bytes[stop] as number] === 1) {
-      while (stop < end && CONTINUES[bytes[stop] as number] === 1) stop++
-      return -stop
+      // 0x2A, 4_2, 1abc: a number on some versions, an error on others.
+      if (stop < end && CONTINUES[bytes[stop] as number] === 1) {
+        while (stop < end && CONTINUES[bytes[stop] as number] === 1) stop++
+        return -stop
+      }
     }
     if (kind === INT4 && stop - at > 9) {
       let first = at
@@ -218,13 +232,8 @@ export class Lexer {
       // Negated, 2^63 is an int8 and other texts of its class are not.
       if (exceeds(bytes, first, stop, INT8_MAX)) return -stop
     }
-    this.#literal(at, stop, kind, 0)
+    this.literals.add(at, stop, kind, 0)
     return stop
-  }
-
-  #literal(start: number, end: number, kind: LiteralKind, doubled: number): void {
-    this.literals.add(start, end, kind, doubled)
-    this.#template[this.#out++] = PLACEHOLDER + kind
   }
 
   /** Hints stay in the template, being part of what the plan depends on; other comments (trace contexts) do not. */

@@ -20,7 +20,7 @@ const CONTEXT_BYTES = 600
 
 function sizeOf(key: string, plan: Plan | null): number {
   if (plan === null) return PLAN_BYTES / 4 + key.length
-  const keys = plan.target.kind === 'keys' ? plan.target.keys : []
+  const keys = plan.target.kind === 'keys' || plan.target.kind === 'shard' ? (plan.target.keys ?? []) : []
   let bytes = PLAN_BYTES + key.length + (keys.length + plan.touches.length) * PART_BYTES
   for (const source of keys) if (source.from === 'constant') bytes += source.text.length
   for (const [name, value] of plan.hints) bytes += PART_BYTES + name.length + value.length

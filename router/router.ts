@@ -7,10 +7,10 @@ import type { Catalog } from '../src/catalog/catalog.ts'
 import { errorOf } from '../src/errors/codes.ts'
 import type { BindView } from '../src/protocol/bind-view.ts'
 import { type DatabaseTopology, slotTable } from '../src/topology/topology.ts'
-import { NO_HINTS, parseHints } from './hints.ts'
+import { hintsOf, NO_HINTS } from './hints.ts'
 import { Lexer } from './lexer.ts'
 import type { Literals } from './literals.ts'
-import type { Plan } from './plan.ts'
+import type { KeySource, Plan } from './plan.ts'
 import { type ContextPlans, PlanCache } from './plan-cache.ts'
 import type { NameContext, PlanInput, PlanOutput } from './planner/types.ts'
 import { KeyResolver } from './resolve.ts'
@@ -146,33 +146,36 @@ export class Router {
   resolve(plan: Plan, text: Buffer, parameters: BindView | null, parameterTypes: readonly number[]): number {
     const target = plan.target
     const resolver = this.#resolver
-    this.slotsComplete = true
-    if (target.kind !== 'keys') {
-      resolver.slots.length = 0
-      if (target.kind === 'any') return ANY_SHARD
-      return target.kind === 'default' ? this.#defaultShard : this.#shardNamed(target.name)
-    }
-    if (text !== this.#lexer.literals.bytes) this.#lexer.lex(text, 0, text.length)
+    const keys = keysOf(plan)
     const single = this.#topology.shardNames.length === 1
-    try {
-      resolver.collect(target.keys, this.#lexer.literals, parameters, parameterTypes)
-    } catch (error) {
-      // Where all rows lie on one shard nothing is refused.
-      if (!single) throw error
-      resolver.slots.length = 0
-      resolver.incomplete = true
+    this.slotsComplete = true
+    resolver.slots.length = 0
+    resolver.sawNull = false
+    if (keys.length > 0) {
+      if (text !== this.#lexer.literals.bytes) this.#lexer.lex(text, 0, text.length)
+      try {
+        resolver.collect(keys, this.#lexer.literals, parameters, parameterTypes)
+      } catch (error) {
+        // Where all rows lie on one shard nothing is refused.
+        if (!single) throw error
+        resolver.slots.length = 0
+        resolver.incomplete = true
+      }
+      this.slotsComplete = !resolver.incomplete
     }
-    this.slotsComplete = !resolver.incomplete
-    if (single) return 0
+    if (target.kind === 'any') return ANY_SHARD
+    if (target.kind === 'shard') return this.#shardNamed(target.name)
+    if (single || target.kind === 'default') return this.#defaultShard
     if (resolver.sawNull) this.#refuseNullKey(plan)
-    const shard = this.#oneShard(target.withDefault ? this.#defaultShard : ANY_SHARD)
-    return shard
+    return this.#oneShard(target.withDefault ? this.#defaultShard : ANY_SHARD)
   }
 
-  /** Where the plan's refusal points to in the text last given to find(): byte offset from its start, or -1. */
+  /** Where the plan's refusal points to in the text last given to find(), for an error: 1-based characters, 0 for nowhere. */
   refusalPosition(plan: Plan): number {
     const position = this.#refusalPositions.get(plan)
-    return position === undefined ? (plan.refusal?.position ?? -1) : textPosition(this.#lexer, position)
+    const offset = position === undefined ? (plan.refusal?.position ?? -1) : textPosition(this.#lexer, position)
+    const { bytes, base } = this.#lexer.literals
+    return offset < 0 ? 0 : characters(bytes, base, base + offset) + 1
   }
 
   #oneShard(wanted: number): number {
@@ -200,6 +203,11 @@ export class Router {
   #shardNamed(name: string): number {
     const index = this.#topology.shardNames.indexOf(name)
     if (index < 0) throw errorOf('bad_setting', { name: 'shard', value: name })
+    for (const slot of this.#resolver.slots) {
+      if (this.#shardOfSlot[slot] === index) continue
+      const hint = 'The statement writes a row that belongs to another shard.'
+      throw errorOf('bad_setting', { name: 'shard', value: name }, { hint })
+    }
     return index
   }
 
@@ -218,8 +226,10 @@ export class Router {
     if (context === this.#lastContext && this.#lastPlans?.dropped === false) return this.#lastPlans
     let plans = this.#contexts.get(context)
     if (plans === undefined || plans.dropped) {
-      const temporary = context.temporary === null ? null : [...context.temporary].sort()
-      plans = this.#plans.context(JSON.stringify([context.searchPath, context.role, temporary, [...(context.hints ?? [])]]))
+      const temporary = context.temporary === null ? null : [...context.temporary].toSorted()
+      plans = this.#plans.context(
+        JSON.stringify([context.searchPath, context.role, temporary, [...(context.hints ?? [])]]),
+      )
       this.#contexts.set(context, plans)
     }
     this.#lastContext = context
@@ -231,7 +241,7 @@ export class Router {
   #templatePlan(text: Buffer, start: number, end: number, context: PlanContext): Plan | null {
     const { plan, exactOnly } = this.#makePlan(text, start, end, context, this.#lexer.literals)
     if (exactOnly) return null
-    if (plan.target.kind === 'keys' && !this.#literalsAreKeys(plan, text, start, end, context)) return null
+    if (!this.#literalsAreKeys(plan, text, start, end, context)) return null
     if (plan.refusal !== null && plan.refusal.position >= 0) {
       this.#refusalPositions.set(plan, templatePosition(this.#lexer, plan.refusal.position))
     }
@@ -243,16 +253,14 @@ export class Router {
    * for many texts must not hold a key that came from one of them. Only a hint's key is part of the template.
    */
   #literalsAreKeys(plan: Plan, text: Buffer, start: number, end: number, context: PlanContext): boolean {
-    if (plan.target.kind !== 'keys') return true
     const literals = this.#lexer.literals
-    const keys = plan.target.keys
+    const keys = keysOf(plan)
     if (literals.count > 0 && !plan.hints.has('key') && keys.some(key => key.from === 'constant')) return false
     const indexes = keys.filter(key => key.from === 'literal')
     if (indexes.length === 0) return true
-    const exact = this.#makePlan(text, start, end, context, null).plan
-    if (exact.target.kind !== 'keys') return false
-    const constants = exact.target.keys.filter((_, i) => keys[i]?.from === 'literal')
-    if (exact.target.keys.length !== keys.length || constants.some(key => key.from !== 'constant')) return false
+    const exact = keysOf(this.#makePlan(text, start, end, context, null).plan)
+    const constants = exact.filter((_, i) => keys[i]?.from === 'literal')
+    if (exact.length !== keys.length || constants.some(key => key.from !== 'constant')) return false
     try {
       this.#resolver.collect(constants, literals, null, [])
       const expected = this.#resolver.slots.join()
@@ -271,22 +279,22 @@ export class Router {
       catalog: this.#catalog,
       topology: this.#topology,
       context,
-      hints: withSessionHints(context, this.#hints(text)),
+      hints: hintsOf(this.#lexer, context.hints ?? NO_HINTS),
     })
-  }
-
-  #hints(text: Buffer): ReadonlyMap<string, string> {
-    const { leadingHintStart, leadingHintEnd, trailingHintStart, trailingHintEnd } = this.#lexer
-    const leading =
-      leadingHintStart < 0 ? NO_HINTS : parseHints(text.toString('utf8', leadingHintStart, leadingHintEnd))
-    if (trailingHintStart < 0) return leading
-    const trailing = parseHints(text.toString('utf8', trailingHintStart, trailingHintEnd))
-    return leading.size === 0 ? trailing : new Map([...leading, ...trailing])
   }
 }
 
-function withSessionHints(context: PlanContext, hints: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const session = context.hints
-  if (session === undefined || session.size === 0) return hints
-  return hints.size === 0 ? session : new Map([...session, ...hints])
+const NO_KEYS: readonly KeySource[] = []
+
+function keysOf(plan: Plan): readonly KeySource[] {
+  const { target } = plan
+  if (target.kind === 'keys') return target.keys
+  return target.kind === 'shard' ? (target.keys ?? NO_KEYS) : NO_KEYS
+}
+
+/** Characters of UTF-8 bytes: all but those that continue one. */
+function characters(bytes: Buffer, start: number, end: number): number {
+  let count = 0
+  for (let at = start; at < end; at++) if (((bytes[at] as number) & 0xc0) !== 0x80) count++
+  return count
 }

@@ -6,13 +6,14 @@ export const WORD = 2
 export const DIGIT = 3
 export const QUOTE = 4
 export const DOUBLE_QUOTE = 5
-export const DASH = 6
-export const SLASH = 7
-export const DOLLAR = 8
-export const DOT = 9
-export const SEMICOLON = 10
+export const DOLLAR = 6
+export const DOT = 7
 /** Never part of a statement that a server accepts, apart from inside quotes; placeholders are taken from here. */
-export const FOREIGN = 11
+export const FOREIGN = 8
+/** From here on: what may be no token at all. */
+export const DASH = 9
+export const SLASH = 10
+export const SEMICOLON = 11
 
 export const CLASS = new Uint8Array(256)
 /** 1 for bytes that continue an identifier. */
@@ -65,6 +66,16 @@ export function dollarEnd(bytes: Buffer, at: number, end: number): number {
   const tag = bytes.subarray(at, stop + 1)
   const close = bytes.subarray(0, end).indexOf(tag, stop + 1)
   return close < 0 ? -1 : close + tag.length
+}
+
+/** Position past an exponent (`e5`, `E-3`), or -1 when there is none. */
+export function exponentEnd(bytes: Buffer, at: number, end: number): number {
+  if (((bytes[at] as number) | 32) !== 101) return -1
+  let stop = at + 1
+  if (stop < end && (bytes[stop] === 43 || bytes[stop] === 45)) stop++
+  const first = stop
+  while (stop < end && CLASS[bytes[stop] as number] === DIGIT) stop++
+  return stop === first ? -1 : stop
 }
 
 export function lineEnd(bytes: Buffer, from: number, end: number): number {

@@ -10,7 +10,7 @@ function ranges(lexer: Lexer): [number, number][] {
   const found: [number, number][] = []
   for (let i = 0; i < literals.count; i++) found.push([literals.starts[i] as number, literals.ends[i] as number])
   for (let i = 0; i < lexer.gapCount; i++) found.push([lexer.gapStarts[i] as number, lexer.gapEnds[i] as number])
-  return found.sort((a, b) => a[0] - b[0])
+  return found.toSorted((a, b) => a[0] - b[0])
 }
 
 /** Byte offset in the text last lexed → offset in its template. */

@@ -87,16 +87,11 @@ function arrayLiteral(text: string, family: KeyType): KeySource[] | null {
 }
 
 /** Keys of the right side of `= ANY (…)`. */
-export function arrayKeys(
-  a: Analysis,
-  expression: Node | undefined,
-  family: KeyType,
-  casted = false,
-): KeySource[] | null {
+export function arrayKeys(a: Analysis, expression: Node | undefined, family: KeyType): KeySource[] | null {
   if (expression === undefined) return null
   if ('TypeCast' in expression) {
     if (castFamily(expression.TypeCast.typeName, true) !== family) return null
-    return arrayKeys(a, expression.TypeCast.arg, family, true)
+    return arrayKeys(a, expression.TypeCast.arg, family)
   }
   if ('ParamRef' in expression) {
     const key = parameter(a, expression.ParamRef.number ?? 0, true, family, 0)

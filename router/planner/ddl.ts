@@ -1,9 +1,10 @@
 import type { CommentStmt, DropStmt, Node, RangeVar } from '@pgsql/types'
 import type { Analysis, Env } from './analysis.ts'
 import { checkCreated, isTemporary } from './created.ts'
-import { resolveName, strayChild } from './names.ts'
+import { resolveName, resolveRange, strayChild } from './names.ts'
 import { needsShard } from './problems.ts'
 import { emptyReach, factsReach, relationReach } from './reach.ts'
+import { writeRelation } from './uses.ts'
 import { collectFacts, type Facts, isAst, names } from './walk.ts'
 
 /** Statements that name relations and change only those; everything else in the language is refused over several shards. */
@@ -48,14 +49,17 @@ export function planDefinition(a: Analysis, statement: Node, env: Env): void {
   const tag = Object.keys(statement)[0] ?? ''
   a.exactOnly = true
   a.writes = true
-  if (!UPKEEP.has(tag)) a.changesCatalog = true
-  if (tag !== 'LockStmt' && tag !== 'VacuumStmt' && tag !== 'CheckPointStmt') a.useAnything(true)
   if (!ABOUT_RELATIONS.has(tag)) a.problem(needsShard(titleOf(tag)))
   const body: unknown = Object.values(statement)[0]
   const created = isAst(body) ? createdName(tag, body) : null
   const temporary = created !== null && isTemporary(created)
   if (created !== null) checkCreated(a, created, env)
-  if (temporary) a.changesCatalog = false
+  if (!temporary && !UPKEEP.has(tag)) {
+    a.changesCatalog = true
+    // Standbys replay definitions later: nothing is read there until they have.
+    a.useAnything(true)
+  }
+  if ('TruncateStmt' in statement) truncate(a, statement.TruncateStmt.relations ?? [], env)
   a.needsDefault = true
   const facts = collectFacts(statement)
   for (const range of facts.relations) a.visited.add(range)
@@ -63,6 +67,15 @@ export function planDefinition(a: Analysis, statement: Node, env: Env): void {
   checkRanges(a, facts, created, env)
   checkNamed(a, statement, env)
   checkReach(a, facts, titleOf(tag))
+}
+
+function truncate(a: Analysis, relations: readonly Node[], env: Env): void {
+  for (const node of relations) {
+    if (!('RangeVar' in node)) continue
+    const resolved = resolveRange(a, node.RangeVar, env.names)
+    if ('relation' in resolved) writeRelation(a, resolved.relation, false, true)
+    else if (resolved.kind === 'unknown') a.useAnything(true)
+  }
 }
 
 function createdName(tag: string, body: { readonly [key: string]: unknown }): RangeVar | null {
@@ -121,6 +134,8 @@ function checkReach(a: Analysis, facts: Facts, title: string): void {
 /** Objects that are named by lists of strings instead of RangeVars, and forms that name nothing at all. */
 function checkNamed(a: Analysis, statement: Node, env: Env): void {
   if ('DropStmt' in statement) checkDrop(a, statement.DropStmt, env)
+  else if ('CreateSeqStmt' in statement) checkOwner(a, statement.CreateSeqStmt.options, env)
+  else if ('AlterSeqStmt' in statement) checkOwner(a, statement.AlterSeqStmt.options, env)
   else if ('CommentStmt' in statement) checkComment(a, statement.CommentStmt, env)
   else if ('VacuumStmt' in statement && (statement.VacuumStmt.rels?.length ?? 0) === 0) {
     a.problem(needsShard('VACUUM or ANALYZE of all tables'))
@@ -142,6 +157,14 @@ function checkNamed(a: Analysis, statement: Node, env: Env): void {
     a.problem(needsShard('this ALTER … SET SCHEMA'))
   } else if ('AlterTableStmt' in statement && statement.AlterTableStmt.objtype === 'OBJECT_INDEX') {
     if (statement.AlterTableStmt.relation !== undefined) checkIndexRange(a, statement.AlterTableStmt.relation, env)
+  }
+}
+
+/** OWNED BY table.column */
+function checkOwner(a: Analysis, options: readonly Node[] | undefined, env: Env): void {
+  for (const option of options ?? []) {
+    if (!('DefElem' in option) || option.DefElem.defname !== 'owned_by') continue
+    checkPath(a, namePath(option.DefElem.arg), 'OBJECT_COLUMN', env)
   }
 }
 

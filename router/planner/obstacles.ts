@@ -2,7 +2,7 @@ import type { Node, SelectStmt, WindowDef } from '@pgsql/types'
 import type { Analysis } from './analysis.ts'
 import { columnOf } from './expressions.ts'
 import type { Target } from './output.ts'
-import type { Level } from './scope.ts'
+import { hasColumn, type Level } from './scope.ts'
 import { type Ast, isAst, names } from './walk.ts'
 
 /**
@@ -55,6 +55,10 @@ function nodeOf(
   const column = columnOf(a, expression, level)
   if (outputFirst && output.length > 0) return output.length === 1 ? (output[0]?.inner ?? -1) : -1
   if (outputFirst && alias !== undefined && open) return -1
+  // GROUP BY takes a column of FROM before an output name, also one that carries no key.
+  if (!outputFirst && alias !== undefined && !open && !hasColumn(level, alias)) {
+    return output.length === 1 ? (output[0]?.inner ?? -1) : -1
+  }
   return column?.own === true ? column.node : -1
 }
 

@@ -67,6 +67,12 @@ export function touch(derived: Derived, reach: Reach, relation: Relation, write:
   if (relation.kind === 'v') for (const under of [...reach.reads]) reach.writes.add(under)
   for (const routine of relation.functions) addReach(reach, routineReachById(derived, routine))
   if (relation.hasRules && relation.kind !== 'v') reach.dynamic = true
+  // Rows that foreign keys change along.
+  for (const other of relation.referencedBy) {
+    const child = derived.byId.get(other)
+    if (child === undefined) reach.dynamic = reach.mayWrite = true
+    else if (!reach.writes.has(derived.root(child).id)) touch(derived, reach, child, true)
+  }
 }
 
 export function callReach(derived: Derived, reach: Reach, schema: string | null, name: string): void {

@@ -57,6 +57,13 @@ function bare(name: string, level: Level | null): Found | null {
   return null
 }
 
+/** True when the innermost level has, or may have, a column of this name. */
+export function hasColumn(level: Level, name: string): boolean {
+  return level.items.some(
+    item => item.columnsVisible && (item.open || item.columns.some(column => column.name === name)),
+  )
+}
+
 /** The item that `alias.column` or `schema.table.column` means, as Postgres finds it: the innermost level that has one. */
 export function findItem(path: readonly string[], level: Level | null): { item: Item; own: boolean } | null {
   const name = path[path.length - 1]

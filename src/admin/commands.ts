@@ -20,7 +20,8 @@ export interface Command {
   readonly help: string
   /** stats: admin and stats users; admin: admin users only. */
   readonly rights: 'stats' | 'admin'
-  /** Most values behind the name. */
+  /** Least and most values behind the name. */
+  readonly minValues: number
   readonly maxValues: number
   /** Null: part of the contract, not yet in this release. */
   readonly run: ((context: AdminContext, args: Arguments) => Promise<ConsoleResult> | ConsoleResult) | null
@@ -29,15 +30,23 @@ export interface Command {
 type Run = NonNullable<Command['run']>
 
 function show(name: string, help: string, run: Run | null): Command {
-  return { name: `show ${name}`, syntax: `SHOW ${name.toUpperCase()}`, help, rights: 'stats', maxValues: 0, run }
+  return {
+    name: `show ${name}`,
+    syntax: `SHOW ${name.toUpperCase()}`,
+    help,
+    rights: 'stats',
+    minValues: 0,
+    maxValues: 0,
+    run,
+  }
 }
 
-function command(name: string, syntax: string, help: string, maxValues: number, run: Run): Command {
-  return { name, syntax, help, rights: 'admin', maxValues, run }
+function command(name: string, syntax: string, help: string, values: readonly [number, number], run: Run): Command {
+  return { name, syntax, help, rights: 'admin', minValues: values[0], maxValues: values[1], run }
 }
 
 function later(name: string, syntax: string, help: string): Command {
-  return { name, syntax, help, rights: 'admin', maxValues: Number.POSITIVE_INFINITY, run: null }
+  return { name, syntax, help, rights: 'admin', minValues: 0, maxValues: Number.POSITIVE_INFINITY, run: null }
 }
 
 const SHUTDOWN_MODES: Readonly<Record<string, ShutdownMode>> = {
@@ -75,25 +84,31 @@ export const COMMANDS: readonly Command[] = [
     'status',
     'STATUS [database=NAME]',
     'Topology: shards, nodes, roles, lag, term, slots, load',
-    0,
+    [0, 0],
     (context, args) => status(context, databaseOption(context, args)),
   ),
   command(
     'explain',
     "EXPLAIN [database=NAME] 'SQL' ['PARAM' ...]",
     'The route of a statement: tier, shards, role, cache; runs nothing',
-    Number.POSITIVE_INFINITY,
+    [1, Number.POSITIVE_INFINITY],
     explainStatement,
   ),
-  command('reload', 'RELOAD', 'Read the configuration file anew; a wrong file changes nothing', 0, async context => {
-    await context.reload()
-    return done('RELOAD')
-  }),
+  command(
+    'reload',
+    'RELOAD',
+    'Read the configuration file anew; a wrong file changes nothing',
+    [0, 0],
+    async context => {
+      await context.reload()
+      return done('RELOAD')
+    },
+  ),
   command(
     'shutdown',
     'SHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]',
     'End: at once, when no transaction runs, or when the last client has gone',
-    1,
+    [0, 1],
     async (context, args) => {
       const word = args.values[0] ?? ''
       const mode = Object.hasOwn(SHUTDOWN_MODES, word.toLowerCase()) ? SHUTDOWN_MODES[word.toLowerCase()] : undefined
@@ -102,23 +117,27 @@ export const COMMANDS: readonly Command[] = [
       return done('SHUTDOWN')
     },
   ),
-  command('kill_client', 'KILL_CLIENT id', 'End the client with this id of SHOW CLIENTS', 1, async (context, args) => {
-    const word = args.values[0] ?? ''
-    const id = /^[0-9]{1,15}$/.test(word) ? Number(word) : -1
-    if (id < 0)
-      throw errorOf(
-        'bad_command',
-        { what: `KILL_CLIENT ${word}`.trim() },
-        { hint: 'KILL_CLIENT takes an id of SHOW CLIENTS.' },
-      )
-    if (!(await context.killClient(id))) throw errorOf('no_such_object', { kind: 'client', name: id })
-    return done('KILL_CLIENT')
-  }),
+  command(
+    'kill_client',
+    'KILL_CLIENT id',
+    'End the client with this id of SHOW CLIENTS',
+    [1, 1],
+    async (context, args) => {
+      const word = args.values[0] ?? ''
+      const id = /^[0-9]{1,15}$/.test(word) ? Number(word) : -1
+      if (id < 0) {
+        const hint = 'KILL_CLIENT takes an id of SHOW CLIENTS.'
+        throw errorOf('bad_command', { what: `KILL_CLIENT ${word}` }, { hint })
+      }
+      if (!(await context.killClient(id))) throw errorOf('no_such_object', { kind: 'client', name: id })
+      return done('KILL_CLIENT')
+    },
+  ),
   command(
     'reconnect',
     'RECONNECT [DATABASE]',
     'Close each server connection as soon as its transaction ends',
-    1,
+    [0, 1],
     async (context, args) => {
       const name = args.values[0] ?? args.options.get('database') ?? null
       if (name !== null) requireDatabase(context, name)

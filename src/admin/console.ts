@@ -52,5 +52,8 @@ export async function runConsole(sql: string, context: AdminContext): Promise<Co
     const extra = args.values[command.maxValues] ?? ''
     throw errorOf('bad_command', { what: `${command.name.toUpperCase()} ... ${extra}` }, { hint: command.syntax })
   }
+  if (args.values.length < command.minValues) {
+    throw errorOf('bad_command', { what: command.name.toUpperCase() }, { hint: command.syntax })
+  }
   return await command.run(context, args)
 }

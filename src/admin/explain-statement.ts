@@ -1,10 +1,15 @@
 /** Asks a router about one statement, as a session would, and says what it answered. Runs nothing. */
+import { loadParser } from '../../router/planner/parse.ts'
+import { planStatement } from '../../router/planner/plan-statement.ts'
 import type { NameContext } from '../../router/planner/types.ts'
-import { ANY_SHARD, type Router } from '../../router/router.ts'
+import { ANY_SHARD, Router } from '../../router/router.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { errorOf } from '../errors/codes.ts'
 import { BindView } from '../protocol/bind-view.ts'
-import type { DatabaseTopology } from '../topology/topology.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Config } from '../config/schema.ts'
+import type { DatabaseTopology, Topology } from '../topology/topology.ts'
+import type { ExplainRequest } from './context.ts'
 import { type ExplainRow, explainRows, type ExplainTarget } from './explain.ts'
 
 export interface ExplainStatement {
@@ -14,6 +19,31 @@ export interface ExplainStatement {
   /** The user on the servers, by whom names are read. */
   readonly role: string
   readonly consistency: string
+}
+
+/** Plans of one explained statement are not kept. */
+const PLAN_BYTES = 65_536
+
+/** `AdminContext.explain` for a process that has the snapshots: throws 42601 for what does not parse, 57P03 before they are there. */
+export async function explainRoute(
+  request: ExplainRequest,
+  config: Config,
+  topology: Topology,
+  catalogs: readonly Catalog[],
+): Promise<readonly ExplainRow[]> {
+  const database = topology.databases.find(one => one.name === request.database)
+  const catalog = catalogs.find(one => one.database === request.database)
+  if (database === undefined || catalog === undefined) {
+    throw errorOf('not_ready', { reason: `the catalog of "${request.database}" is not known` })
+  }
+  await loadParser()
+  const router = new Router({ catalog, topology: database, planBytes: PLAN_BYTES, planner: planStatement })
+  return explainStatement(router, database, {
+    sql: request.sql,
+    params: request.params,
+    role: config.databases.find(one => one.name === request.database)?.server_user ?? '',
+    consistency: config.read.consistency,
+  })
 }
 
 /** Throws 42601 for what does not parse. `router` must hold `topology`. */
@@ -53,7 +83,10 @@ function target(
   statement: ExplainStatement,
   plan: Parameters<Router['resolve']>[0],
 ): ExplainTarget {
-  if (plan.refusal !== null) return { kind: 'refused', refusal: plan.refusal }
+  if (plan.refusal !== null) {
+    // The plan may stand for a template, whose literals have other lengths.
+    return { kind: 'refused', refusal: { ...plan.refusal, position: router.refusalPosition(plan) } }
+  }
   const several = topology.shardNames.length > 1
   const bound = plan.target.kind === 'keys' && plan.target.keys.some(key => key.from === 'parameter')
   if (several && bound && statement.params.length < parameters) return { kind: 'unknown' }

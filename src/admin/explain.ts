@@ -30,7 +30,7 @@ export interface ExplainInput {
 
 export function explainRows(input: ExplainInput): readonly ExplainRow[] {
   const { plan, target } = input
-  const refusal = plan.refusal ?? (target.kind === 'refused' ? target.refusal : null)
+  const refusal = target.kind === 'refused' ? target.refusal : plan.refusal
   const rows: ExplainRow[] = [
     { property: 'database', value: input.database.name },
     { property: 'tier', value: refusal === null ? plan.tier : 'refused' },

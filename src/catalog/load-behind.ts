@@ -64,5 +64,5 @@ export async function loadBehind(client: ClientBase): Promise<Behind> {
 }
 
 function pair(row: PairRow): readonly [string, readonly number[]] {
-  return [row.name, row.routines.map(Number).sort((a, b) => a - b)]
+  return [row.name, row.routines.map(Number).toSorted((a, b) => a - b)]
 }

@@ -4,8 +4,9 @@ import type { Column, Relation } from './catalog.ts'
 import { routinesIn, USER_SCHEMA } from './catalog-sql.ts'
 import { type PlacedColumn, placementsOf, type TableDeclaration } from './placement.ts'
 
+/** int8 comes as text. */
 interface RelationRow {
-  readonly id: number
+  readonly id: string
   readonly schema: string
   readonly name: string
   readonly kind: string
@@ -14,14 +15,14 @@ interface RelationRow {
   readonly triggers: boolean
   readonly rules: boolean
   readonly security: boolean
-  readonly parents: number[]
-  readonly functions: number[]
+  readonly parents: string[]
+  readonly functions: string[]
 }
 
 interface ColumnRow {
-  readonly relation: number
+  readonly relation: string
   readonly name: string
-  readonly type: number
+  readonly type: string
   readonly typmod: number
   readonly typename: string
   readonly notnull: boolean
@@ -32,14 +33,18 @@ interface ColumnRow {
 }
 
 interface ForeignKeyRow {
-  readonly from: number
-  readonly to: number
+  readonly from: string
+  readonly to: string
 }
 
+type Numbered<T, Ids extends keyof T, Lists extends keyof T = never> = Omit<T, Ids | Lists> &
+  Readonly<Record<Ids, number>> &
+  Readonly<Record<Lists, number[]>>
+
 export interface RawRelations {
-  readonly relations: readonly RelationRow[]
-  readonly columns: readonly ColumnRow[]
-  readonly foreignKeys: readonly ForeignKeyRow[]
+  readonly relations: readonly Numbered<RelationRow, 'id', 'parents' | 'functions'>[]
+  readonly columns: readonly Numbered<ColumnRow, 'relation' | 'type'>[]
+  readonly foreignKeys: readonly Numbered<ForeignKeyRow, 'from' | 'to'>[]
 }
 
 // A rule's tree holds the view's whole query, hence every function that reading it may run.
@@ -147,7 +152,7 @@ export function placeRelations(raw: RawRelations, tables: readonly TableDeclarat
   return { relations, problems, missing }
 }
 
-function placedColumn(row: ColumnRow): PlacedColumn {
+function placedColumn(row: RawRelations['columns'][number]): PlacedColumn {
   return {
     name: row.name,
     type: row.type,

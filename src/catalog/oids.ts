@@ -52,5 +52,5 @@ function differing(from: ReadonlyMap<string, number>, to: ReadonlyMap<string, nu
     const other = to.get(name)
     if (other !== undefined && other !== oid) pairs.push([oid, other])
   }
-  return pairs.sort((a, b) => a[0] - b[0])
+  return pairs.toSorted((a, b) => a[0] - b[0])
 }

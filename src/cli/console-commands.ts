@@ -60,6 +60,9 @@ async function runConsoleCommand(words: readonly string[], options: ConsoleOptio
     )
   }
   const values = words.slice(found.words)
+  if (values.length < command.minValues) {
+    throw new CommanderError(2, 'shardway.missing', `error: ${command.name} needs more: ${command.syntax}`)
+  }
   if (values.length > command.maxValues) {
     throw new CommanderError(
       2,

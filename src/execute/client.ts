@@ -2,10 +2,10 @@
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { Settings } from '../../pool/server-state.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
-import type { DatabaseContext } from '../session/database-context.ts'
-import type { Environment } from '../session/environment.ts'
-import type { ClientOutput } from '../session/output.ts'
-import type { Statement } from '../session/statement.ts'
+import type { DatabaseContext } from './database-context.ts'
+import type { Environment } from './environment.ts'
+import type { ClientOutput } from './client-output.ts'
+import type { Statement } from './statement.ts'
 
 export type Consistency = 'strong' | 'fresh' | 'session' | 'eventual'
 

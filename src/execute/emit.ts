@@ -17,7 +17,7 @@ import {
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import * as messages from '../protocol/backend-messages.ts'
 import { closeStatement, describeStatement, parseBindExecute, parseNamed, renameBind } from '../protocol/frontend-messages.ts'
-import { serverNameOf, type Statement } from '../session/statement.ts'
+import { serverNameOf, type Statement } from './statement.ts'
 import {
   OP_BIND,
   OP_CLOSE_PORTAL,

@@ -4,7 +4,7 @@
  */
 import type { Plan } from '../../router/plan.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
-import type { Statement } from '../session/statement.ts'
+import type { Statement } from './statement.ts'
 
 export const OP_QUERY = 0
 export const OP_PARSE = 1

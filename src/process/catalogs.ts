@@ -1,5 +1,6 @@
 /** Keeps the catalogs: loaded at the start, renewed when a worker saw DDL pass, and by a poll for what went past it. */
 import type { Catalog } from '../catalog/catalog.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
 import type { Log } from '../observe/log.ts'
 
 export const CATALOG_POLL_MS = 5000
@@ -131,6 +132,8 @@ export class CatalogKeeper {
       await publish(this.all())
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
+      // Nobody looked for the primary yet: it is read when there is one.
+      if (entry.catalog === null && error instanceof ShardwayError && error.code === 'no_primary') return
       if (reason === entry.reason || this.#stopped) return
       entry.reason = reason
       log.warn({ event: 'catalog-failed', database: name, error }, `the catalog of ${name} cannot be read: ${reason}`)

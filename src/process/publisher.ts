@@ -7,9 +7,9 @@ import type { Config } from '../config/schema.ts'
 import type { Log } from '../observe/log.ts'
 import { adoptNewest } from '../topology/adopt.ts'
 import { assemble, carryOver } from '../topology/assemble.ts'
-import { primaryOf, type Topology } from '../topology/topology.ts'
+import { primaryOf, type Shard, type Topology } from '../topology/topology.ts'
 import type { View } from '../topology/view.ts'
-import { controlCatalogSource } from './catalog-source.ts'
+import { ControlCatalogSource } from './catalog-source.ts'
 import { CatalogKeeper } from './catalogs.ts'
 import type { Snapshot, Watermark } from './messages.ts'
 import { MirrorKeeper } from './mirror-keeper.ts'
@@ -34,6 +34,7 @@ interface Running {
   readonly watch: NodeWatch
   readonly mirrors: MirrorKeeper
   readonly catalogs: CatalogKeeper
+  readonly source: ControlCatalogSource
 }
 
 export class Publisher {
@@ -65,9 +66,9 @@ export class Publisher {
       stateId: () => state.id,
       changed: () => void this.#publish(),
     })
-    const source = controlCatalogSource(this.#options.config, () => state.view.topology)
+    const source = new ControlCatalogSource(this.#options.config, () => state.view.topology)
     const catalogs = new CatalogKeeper({ log, source, publish: () => this.#publish() })
-    this.#running = { state, watch, mirrors, catalogs }
+    this.#running = { state, watch, mirrors, catalogs, source }
     void this.#options.publish({ config })
     watch.use(state.view, config)
     catalogs.watch(config.databases.map(database => database.name))
@@ -80,6 +81,7 @@ export class Publisher {
     running?.watch.stop()
     running?.mirrors.stop()
     running?.catalogs.stop()
+    running?.source.close()
     await running?.state.close()
   }
 
@@ -146,7 +148,7 @@ export class Publisher {
     const running = this.#running
     if (running === null) return
     const primaries = JSON.stringify(
-      running.state.view.topology.databases.map(database => database.shards.map(shard => primaryOf(shard)?.address)),
+      running.state.view.topology.databases.map(database => database.shards.map(primaryKey)),
     )
     if (primaries !== this.#primaries) {
       this.#primaries = primaries
@@ -198,4 +200,10 @@ export class Publisher {
     else if (this.#completeSince === Number.POSITIVE_INFINITY) this.#completeSince = this.#options.sequence()
     await everywhere
   }
+}
+
+/** A shard that comes back may have other OIDs than the catalog says. */
+function primaryKey(shard: Shard): string {
+  const primary = primaryOf(shard)
+  return primary === undefined ? '' : `${primary.address} ${primary.reachable}`
 }

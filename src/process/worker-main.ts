@@ -1,13 +1,13 @@
 /** Entry of a data process: joins the mesh, then hands what the control process says to the worker. */
+import { rmdirSync } from 'node:fs'
 import net from 'node:net'
 import { Marks } from '../../pool/marks.ts'
+import { loadParser } from '../../router/planner/parse.ts'
 import { nowUs } from '../observe/clock.ts'
 import { Mesh } from './mesh.ts'
 import type { ToControl, ToWorker, Watermark } from './messages.ts'
 import { Worker } from './worker.ts'
 
-/** Without a control process nobody fences this one: it must not serve on. */
-process.on('disconnect', () => process.exit(0))
 // Ctrl-C reaches the whole process group. The control process decides what happens then.
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
@@ -27,6 +27,17 @@ const marks = new Marks({ nowUs })
 const mesh = new Mesh({ marks, folder, serial: Number(serial) })
 const worker = new Worker({ index: Number(index), send, marks })
 let databases: readonly string[] = []
+
+/** Without a control process nobody fences this one: it must not serve on. The last worker takes the folder along. */
+process.on('disconnect', () => {
+  mesh.close()
+  try {
+    rmdirSync(folder)
+  } catch {
+    // A sibling is still there, or the control process was quicker.
+  }
+  process.exit(0)
+})
 
 /** What all replicas of a database have passed needs no marks any more; without replicas nothing does. */
 function prune(watermarks: readonly Watermark[]): void {
@@ -65,7 +76,7 @@ function receive(message: ToWorker, socket: net.Socket | undefined): void {
     case 'report':
       return send({ type: 'report', request: message.request, report: worker.report() })
     case 'answer':
-      return worker.answer(message.request, message.result, message.error)
+      return worker.answer(message.request, message.result, message.error, message.fields)
     case 'share':
       return worker.share(message.pool, message.size)
     case 'lend':
@@ -82,7 +93,7 @@ function receive(message: ToWorker, socket: net.Socket | undefined): void {
   }
 }
 
-await mesh.listen()
+await Promise.all([loadParser(), mesh.listen()])
 let announced = false
 process.on('message', (message: ToWorker, handle: unknown) => {
   receive(message, handle instanceof net.Socket ? handle : undefined)

@@ -2,7 +2,7 @@
 import type { Pool } from '../../pool/pool.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { nowUs } from '../observe/clock.ts'
-import type { DatabaseContext } from '../session/database-context.ts'
+import type { DatabaseContext } from '../execute/database-context.ts'
 import type { Session } from '../session/session.ts'
 import type { ClientReport, PoolReport, ServerReport, StatsReport, WorkerReport } from './messages.ts'
 import type { Worker } from './worker.ts'

@@ -13,13 +13,21 @@ import { createLog, type Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
 import { ClientLogin, isConsole, type LoggedIn } from '../session/client-login.ts'
 import { ConsoleSession } from '../session/console-session.ts'
-import { DatabaseContext } from '../session/database-context.ts'
-import type { CancelKey, Environment, TlsContext } from '../session/environment.ts'
+import { DatabaseContext } from '../execute/database-context.ts'
+import type { CancelKey, Environment, TlsContext } from '../execute/environment.ts'
 import type { Session } from '../session/session.ts'
-import { SharedStatements } from '../session/statements.ts'
+import { SharedStatements } from '../execute/shared-statements.ts'
 import { welcome } from '../session/welcome.ts'
 import type { Topology } from '../topology/topology.ts'
-import type { ConsoleResult, ErrorFields, Snapshot, ToControl, Watermark, WorkerCommand, WorkerReport } from './messages.ts'
+import type {
+  ConsoleResult,
+  ErrorFields,
+  Snapshot,
+  ToControl,
+  Watermark,
+  WorkerCommand,
+  WorkerReport,
+} from './messages.ts'
 import { initialShare } from './shares.ts'
 import { workerReport } from './worker-report.ts'
 
@@ -241,7 +249,9 @@ export class Worker implements Environment {
     this.#requests.delete(request)
     if (callback === undefined) return
     if (result !== null) return callback(result)
-    callback(new ShardwayError(fields?.code ?? 'internal', fields?.sqlstate ?? 'XX000', error ?? 'no answer', fields ?? {}))
+    callback(
+      new ShardwayError(fields?.code ?? 'internal', fields?.sqlstate ?? 'XX000', error ?? 'no answer', fields ?? {}),
+    )
   }
 
   catalogRenewed(request: number): void {

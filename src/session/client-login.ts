@@ -8,7 +8,7 @@ import { ShardwayError } from '../errors/shardway-error.ts'
 import { authenticationOk, errorOf, frame } from '../protocol/backend-messages.ts'
 import * as code from '../protocol/codes.ts'
 import { ScramServer } from '../protocol/scram-server.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from '../execute/environment.ts'
 
 const LOGIN_TIMEOUT_MS = 60_000
 /** MAX_STARTUP_PACKET_LENGTH of Postgres. */

@@ -5,7 +5,7 @@ import type { ConsoleResult } from '../process/messages.ts'
 import * as messages from '../protocol/backend-messages.ts'
 import * as code from '../protocol/codes.ts'
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from '../execute/environment.ts'
 
 const MAX_COMMAND_BYTES = 1024 * 1024
 /** OID and size on the wire. */

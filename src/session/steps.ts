@@ -21,8 +21,8 @@ import {
 } from '../execute/unit.ts'
 import { BindView } from '../protocol/bind-view.ts'
 import * as code from '../protocol/codes.ts'
-import type { Statement } from './statement.ts'
-import type { SharedStatements } from './statements.ts'
+import type { Statement } from '../execute/statement.ts'
+import type { SharedStatements } from '../execute/shared-statements.ts'
 
 const NO_TYPES: readonly number[] = []
 const NO_SLOTS: readonly number[] = []

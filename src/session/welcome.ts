@@ -10,10 +10,10 @@ import { ShardwayError } from '../errors/shardway-error.ts'
 import { errorOf, frame, parameterStatus, ready } from '../protocol/backend-messages.ts'
 import { BACKEND_KEY, IDLE } from '../protocol/codes.ts'
 import type { LoggedIn } from './client-login.ts'
-import type { DatabaseContext } from './database-context.ts'
-import type { CancelKey, Environment } from './environment.ts'
+import type { DatabaseContext } from '../execute/database-context.ts'
+import type { CancelKey, Environment } from '../execute/environment.ts'
 import { Session } from './session.ts'
-import { settingsChange, startupSettings } from './settings.ts'
+import { settingsChange, startupSettings } from '../execute/settings.ts'
 
 export interface WelcomeCallbacks {
   onSession(session: Session): void

@@ -1,5 +1,6 @@
 /** Reads the shards themselves, past the proxy, and compares them with what the clients know. */
-import type { Cluster, ClusterShard } from '../../src/cluster/cluster.ts'
+import type { Cluster } from '../../src/cluster/cluster.ts'
+import type { ClusterShard } from '../../src/cluster/shard.ts'
 import { waitFor } from '../../src/cluster/wait.ts'
 import { divideSlots } from '../../src/topology/slot-map.ts'
 import { SLOT_COUNT } from '../../src/topology/topology.ts'

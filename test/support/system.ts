@@ -111,7 +111,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       const fake = {
         host: '127.0.0.1',
         port,
-        pid: cluster.shards[0]?.primary.server.pid, running: true, url: () => `postgres://app:app@127.0.0.1:${port}/app`,
+        pid: cluster.shards[0]?.primary.server.pid,
+        running: true,
+        url: () => `postgres://app:app@127.0.0.1:${port}/app`,
         close: async () => 0,
       }
       return new System(cluster, fake as unknown as ShardwayProcess, oracleServer)

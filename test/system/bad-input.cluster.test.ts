@@ -101,7 +101,7 @@ const MALFORMED: ReadonlyArray<readonly [string, Buffer]> = [
   ['a Parse with too few types', frames.raw('P', Buffer.from('\0SELECT 1\0\x00\x05', 'latin1'), zeros(4))],
   ['a Parse with 65535 types', frames.raw('P', Buffer.from('\0SELECT 1\0\xff\xff', 'latin1'))],
   ['an empty Bind', frames.raw('B')],
-  ['a Bind that is cut', frames.bind({ parameters: ['1', '2'] }).subarray(0, 5 + 6)],
+  ['a Bind that is cut', frames.raw('B', Buffer.from('\0\0\0\0\0'))],
   ['a Bind with too many formats', frames.raw('B', Buffer.from('\0\0\xff\xff', 'latin1'), zeros(2))],
   ['a Bind with too many parameters', frames.raw('B', Buffer.from('\0\0\0\0\xff\xff', 'latin1'), zeros(2))],
   [
@@ -257,7 +257,7 @@ describe.each([1, 2])('bad input, workers=%i', workers => {
       const error = errorOf(await wire.rest())
       expect(error?.['S']).toBe('FATAL')
       expect(error?.['C']).toMatch(/^(08P01|28000|28P01|54000|0A000)$/)
-      expect((residentBytes(system.shardway.pid) - before) || 0).toBeLessThan(MEMORY_BOUND_BYTES)
+      expect(residentBytes(system.shardway.pid) - before).toBeLessThan(MEMORY_BOUND_BYTES)
     })
 
     it('refuses requests for encryption politely', async () => {
@@ -309,7 +309,7 @@ describe.each([1, 2])('bad input, workers=%i', workers => {
       if (error !== null) expect(error['C']).toMatch(/^[0-9A-Z]{5}$/)
       else expect(statusOf(messages)).not.toBe('')
       if (error?.['S'] === 'FATAL') expect(messages.at(-1)?.type).toBe('E')
-      expect((residentBytes(system.shardway.pid) - before) || 0).toBeLessThan(MEMORY_BOUND_BYTES)
+      expect(residentBytes(system.shardway.pid) - before).toBeLessThan(MEMORY_BOUND_BYTES)
     })
   })
 

@@ -6,8 +6,7 @@ const OBJECTS = [
   `create type mood as enum ('good', 'bad')`,
   'create table "T 1" (id int, how mood)',
   'create domain small as int',
-  'create schema other',
-  'create type other.mood as enum (\'x\')',
+  `create type other.mood as enum ('x')`,
 ]
 
 test('types, their arrays, row types and relations, by name', async () => {
@@ -16,11 +15,15 @@ test('types, their arrays, row types and relations, by name', async () => {
     const first = await oracle.connect()
     await first.query('create database second')
     const second = await oracle.connect('second')
+    await first.query('create schema other')
+    await second.query('create schema other')
     for (const sql of OBJECTS) await first.query(sql)
     // The other way round, after something else, as on a shard that was made by hand.
     await second.query('create type only_here as (a int)')
-    for (const sql of [...OBJECTS].reverse()) {
-      await second.query(sql.replace('how mood', 'how int').replace('create table', 'create type mood2 as enum (); create table'))
+    for (const sql of OBJECTS.toReversed()) {
+      await second.query(
+        sql.replace('how mood', 'how int').replace('create table', 'create type mood2 as enum (); create table'),
+      )
     }
     const pairs = oidMap(await loadOidNames(second), await loadOidNames(first))
     const types = new Map(pairs.types)

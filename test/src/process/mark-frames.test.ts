@@ -3,7 +3,11 @@ import { FRAME_KINDS, FrameReader, FrameWriter, readOperations } from '../../../
 
 function record(): { seen: unknown[]; added: (...args: unknown[]) => void; closed: (...args: unknown[]) => void } {
   const seen: unknown[] = []
-  return { seen, added: (...args) => seen.push(['added', ...args]), closed: (...args) => seen.push(['closed', ...args]) }
+  return {
+    seen,
+    added: (...args) => seen.push(['added', ...args]),
+    closed: (...args) => seen.push(['closed', ...args]),
+  }
 }
 
 describe('mark frames', () => {

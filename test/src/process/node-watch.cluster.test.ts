@@ -54,10 +54,14 @@ function superuserUrl(index: number): string {
 
 describe('the watch over real servers', () => {
   it('finds the roles', async () => {
-    await vi.waitFor(() => expect([roles(0), roles(1)]).toEqual([
-      ['primary', 'replica'],
-      ['primary', 'replica'],
-    ]), PATIENCE)
+    await vi.waitFor(
+      () =>
+        expect([roles(0), roles(1)]).toEqual([
+          ['primary', 'replica'],
+          ['primary', 'replica'],
+        ]),
+      PATIENCE,
+    )
     expect(shard(0).term).toBe(1)
     expect(shard(0).nodes.every(node => node.reachable && /^\d+\.\d+\/1$/.test(node.start))).toBe(true)
   })
@@ -72,7 +76,9 @@ describe('the watch over real servers', () => {
         expect(marks.map(mark => mark.shard).toSorted()).toEqual(['s0', 's1'])
         for (const mark of marks) {
           expect(mark.replayedUs).toBeGreaterThan(endUs)
-          expect(mark.start).toBe(watch.view.topology.databases[0]!.shards.find(one => one.name === mark.shard)!.nodes[1]!.start)
+          expect(mark.start).toBe(
+            watch.view.topology.databases[0]!.shards.find(one => one.name === mark.shard)!.nodes[1]!.start,
+          )
         }
       }, PATIENCE)
       const replica = cluster.shards[0]!.replica
@@ -88,19 +94,38 @@ describe('the watch over real servers', () => {
     await vi.waitFor(() => expect(first.verdict(cluster.database)).toEqual({ serve: true }), PATIENCE)
     const rows = await run(superuserUrl(1), 'select state_id, epoch::int, slot_map from shardway.state')
     expect(rows).toEqual([
-      { state_id: 'first-state-id-0001', epoch: watch.view.topology.epoch, slot_map: { shardNames: ['s0', 's1'], slotRuns: [[0, 0], [8192, 1]] } },
+      {
+        state_id: 'first-state-id-0001',
+        epoch: watch.view.topology.epoch,
+        slot_map: {
+          shardNames: ['s0', 's1'],
+          slotRuns: [
+            [0, 0],
+            [8192, 1],
+          ],
+        },
+      },
     ])
     const second = keeper('second-state-id-0002')
     second.beat()
-    await vi.waitFor(() => expect(second.verdict(cluster.database)).toMatchObject({ serve: false, code: 'owned_by_another' }), PATIENCE)
+    await vi.waitFor(
+      () => expect(second.verdict(cluster.database)).toMatchObject({ serve: false, code: 'owned_by_another' }),
+      PATIENCE,
+    )
     await expect(second.newest()).rejects.toMatchObject({ code: 'owned_by_another' })
     first.stop()
-    await vi.waitFor(() => expect(second.verdict(cluster.database)).toMatchObject({ code: 'state_is_foreign' }), PATIENCE)
+    await vi.waitFor(
+      () => expect(second.verdict(cluster.database)).toMatchObject({ code: 'state_is_foreign' }),
+      PATIENCE,
+    )
     const again = keeper('first-state-id-0001')
     again.beat()
     await vi.waitFor(() => expect(again.verdict(cluster.database)).toEqual({ serve: true }), PATIENCE)
     again.stop()
-    await vi.waitFor(async () => expect((await second.newest()).get(cluster.database)?.stateId).toBe('first-state-id-0001'), PATIENCE)
+    await vi.waitFor(
+      async () => expect((await second.newest()).get(cluster.database)?.stateId).toBe('first-state-id-0001'),
+      PATIENCE,
+    )
     await second.takeOver()
     await vi.waitFor(() => expect(second.verdict(cluster.database)).toEqual({ serve: true }), PATIENCE)
     second.stop()

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ShardwayError } from '../../../src/errors/shardway-error.ts'
 import { BindView } from '../../../src/protocol/bind-view.ts'

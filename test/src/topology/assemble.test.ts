@@ -50,7 +50,13 @@ describe('assemble', () => {
 
   it("adopts the shards' newest map past its epoch", () => {
     const before = assemble(config('s0', 's1'), null).view
-    const map = { shardNames: ['s1', 's0'], slotRuns: [[0, 0], [100, 1]] as Array<[number, number]> }
+    const map = {
+      shardNames: ['s1', 's0'],
+      slotRuns: [
+        [0, 0],
+        [100, 1],
+      ] as Array<[number, number]>,
+    }
     const after = adoptNewest(before, new Map([['app', { epoch: 41, map }]]))
     expect(after.topology.epoch).toBe(42)
     expect(after.topology.databases[0]).toMatchObject({ shardNames: ['s1', 's0'], slotRuns: map.slotRuns })

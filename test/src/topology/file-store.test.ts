@@ -17,7 +17,12 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 function state(epoch: number): StoredState {
   const shards = [{ name: 's0', dbname: 'app', nodes: ['h:1'], term: 2, primary: 'h:1', timeline: 3 }]
-  return { format: 1, id: '0123456789abcdef', epoch, databases: [{ name: 'app', shardNames: ['s0'], slotRuns: [[0, 0]], shards }] }
+  return {
+    format: 1,
+    id: '0123456789abcdef',
+    epoch,
+    databases: [{ name: 'app', shardNames: ['s0'], slotRuns: [[0, 0]], shards }],
+  }
 }
 
 describe('FileStore', () => {
@@ -43,12 +48,14 @@ describe('FileStore', () => {
     await store.close()
   })
 
-  it.each(['', '{', '{"format":2}', JSON.stringify({ ...state(1), databases: [{ ...state(1).databases[0], slotRuns: [[1, 0]] }] })])(
-    'names a file that it cannot use: %s',
-    async text => {
-      writeFileSync(path, text)
-      await expect(new FileStore(path).read()).rejects.toMatchObject({ code: 'state_unreadable' })
-      expect(readFileSync(path, 'utf8')).toBe(text)
-    },
-  )
+  it.each([
+    '',
+    '{',
+    '{"format":2}',
+    JSON.stringify({ ...state(1), databases: [{ ...state(1).databases[0], slotRuns: [[1, 0]] }] }),
+  ])('names a file that it cannot use: %s', async text => {
+    writeFileSync(path, text)
+    await expect(new FileStore(path).read()).rejects.toMatchObject({ code: 'state_unreadable' })
+    expect(readFileSync(path, 'utf8')).toBe(text)
+  })
 })

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { judgeMirror, type MirrorRow } from '../../../src/topology/mirror-decision.ts'
 
-const row = (stateId: string, epoch: number, ownerAlive = false, shard = 's0'): MirrorRow => ({ shard, stateId, epoch, ownerAlive })
+const row = (stateId: string, epoch: number, ownerAlive = false, shard = 's0'): MirrorRow => ({
+  shard,
+  stateId,
+  epoch,
+  ownerAlive,
+})
 const judge = (...rows: MirrorRow[]): string => {
   const verdict = judgeMirror('app', 'mine', 5, rows)
   return verdict.serve ? 'serve' : verdict.code

@@ -5,7 +5,7 @@ import type { Users } from '../auth/users.ts'
 import type { Config } from '../config/schema.ts'
 import type { ConsoleResult, Watermark } from '../process/messages.ts'
 import type { DatabaseContext } from './database-context.ts'
-import type { SharedStatements } from './statements.ts'
+import type { SharedStatements } from './shared-statements.ts'
 
 export interface CancelKey {
   readonly pid: number
