@@ -139,7 +139,8 @@ export class AnswerScanner {
       case code.EMPTY_QUERY:
       case code.PORTAL_SUSPENDED: {
         if (base !== KIND_EXECUTE && base !== KIND_QUERY) return this.#broken(type)
-        const forward = skip || type !== code.COMMAND_COMPLETE || queue.owner?.onCommandComplete(this.#server, buffer, offset, end)
+        const forward =
+          skip || type !== code.COMMAND_COMPLETE || queue.owner?.onCommandComplete(this.#server, buffer, offset, end)
         if (base === KIND_EXECUTE) return this.#complete(buffer, run, offset, end, skip || !forward)
         if (forward) return run
         this.#hand(buffer, run, offset)
@@ -191,6 +192,10 @@ export class AnswerScanner {
     if (skip) {
       this.#hand(buffer, run, offset)
       from = end
+    } else if (this.#queue.size === 1) {
+      // Asked for by Flush, with no Sync behind it: with the entry its owner would be forgotten.
+      this.#hand(buffer, run, end)
+      from = end
     }
     this.#queue.shift()
     return this.#locals(buffer, from, end)
@@ -233,7 +238,8 @@ export class AnswerScanner {
     const owner = this.#queue.owner
     // Bytes before the error go first, so that an owner who answers it differently does so in order.
     this.#hand(buffer, run, offset)
-    const forward = owner !== null && owner.onServerError(this.#server, buffer, offset, end, skip, this.#queue.data) && !skip
+    const forward =
+      owner !== null && owner.onServerError(this.#server, buffer, offset, end, skip, this.#queue.data) && !skip
     if (this.#server.closed) return -1
     const base = kind & KIND_MASK
     if (base !== KIND_QUERY && base !== KIND_SYNC && base !== KIND_FUNCTION) this.#discardToSync()

@@ -34,10 +34,15 @@ export interface Login extends ServerAddress {
 const MAX_LOGIN_FRAME_BYTES = 1024 * 1024
 
 function unavailable(address: ServerAddress, reason: string, cause?: unknown): ShardwayError {
-  return new ShardwayError('server_unavailable', '08006', `cannot connect to ${address.host}:${address.port}: ${reason}`, {
-    hint: 'See SHOW NODES for what the proxy knows of the node.',
-    cause,
-  })
+  return new ShardwayError(
+    'server_unavailable',
+    '08006',
+    `cannot connect to ${address.host}:${address.port}: ${reason}`,
+    {
+      hint: 'See SHOW NODES for what the proxy knows of the node.',
+      cause,
+    },
+  )
 }
 
 /** Resolves with a socket that nobody reads yet. Rejects with ShardwayError 08006. */
@@ -57,7 +62,12 @@ export async function openServer(login: Login): Promise<{ socket: net.Socket; id
 }
 
 /** Delivers a cancel request; resolves when the server has closed the connection, that is, has sent the signal. */
-export async function cancelOnServer(address: ServerAddress, pid: number, secret: Buffer, timeoutMs: number): Promise<void> {
+export async function cancelOnServer(
+  address: ServerAddress,
+  pid: number,
+  secret: Buffer,
+  timeoutMs: number,
+): Promise<void> {
   const socket = await openSocket({ ...address, timeoutMs })
   await new Promise<void>(resolve => {
     const timer = setTimeout(() => socket.destroy(), timeoutMs)

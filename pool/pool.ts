@@ -171,7 +171,11 @@ export class Pool {
   /** Timeouts, a few times a second. */
   tick(now: number): void {
     const { waitTimeoutMs, lifetimeMs, idleTimeoutMs } = this.options
-    while (waitTimeoutMs > 0 && this.#waiting[0] !== undefined && now - this.#waiting[0].sinceUs > waitTimeoutMs * 1000) {
+    while (
+      waitTimeoutMs > 0 &&
+      this.#waiting[0] !== undefined &&
+      now - this.#waiting[0].sinceUs > waitTimeoutMs * 1000
+    ) {
       const error = new ShardwayError('query_wait_timeout', '57014', 'query_wait_timeout', {
         detail: `No server connection of pool ${this.options.name} became free within ${waitTimeoutMs} ms.`,
         hint: 'Raise [pool] default_pool_size or query_wait_timeout, or look for long transactions in SHOW CLIENTS.',

@@ -1,8 +1,9 @@
+import type { Node, SelectStmt } from '@pgsql/types'
 import type { Relation } from '../../src/catalog/catalog.ts'
 import { type Derived, derivedOf } from './derived.ts'
 import { Graph } from './graph.ts'
 import type { Problem } from './problems.ts'
-import type { Level } from './scope.ts'
+import type { Columns, Level } from './scope.ts'
 import type { CatalogLookup, PlanInput } from './types.ts'
 import type { CteScope } from './with.ts'
 
@@ -41,12 +42,24 @@ export interface Env {
   readonly depth: number
 }
 
+/**
+ * The two ways into a query. Subqueries are reached from almost everywhere, so whoever meets one calls it through the
+ * analysis instead of importing it.
+ */
+export interface Walkers {
+  /** `pass`: a condition on the columns from outside may limit the tables inside, where nothing forbids it. */
+  readonly select: (a: Analysis, select: SelectStmt, env: Env, pass: boolean) => Columns
+  /** INSERT, UPDATE, DELETE or MERGE; the columns of RETURNING. */
+  readonly write: (a: Analysis, statement: Node, env: Env) => Columns
+}
+
 /** FROM items of generated SQL; past it the statement is refused rather than analysed for seconds. */
 const MAX_ITEMS = 4000
 
 /** What is found out about one text: all statements write into the same one. */
 export class Analysis {
   readonly input: PlanInput
+  readonly #walkers: Walkers
   readonly several: boolean
   readonly derived: Derived
   readonly catalog: CatalogLookup
@@ -69,8 +82,9 @@ export class Analysis {
   pin: string | null = null
   #items = 0
 
-  constructor(input: PlanInput) {
+  constructor(input: PlanInput, walkers: Walkers) {
     this.input = input
+    this.#walkers = walkers
     this.several = input.topology.shards.length > 1
     this.catalog = input.catalog
     this.derived = derivedOf(input.catalog.catalog)
@@ -85,6 +99,15 @@ export class Analysis {
       locked: false,
       depth: 0,
     }
+  }
+
+  select(select: SelectStmt, env: Env, pass: boolean): Columns {
+    return this.#walkers.select(this, select, env, pass)
+  }
+
+  query(query: Node, env: Env, pass: boolean): Columns {
+    if ('SelectStmt' in query) return this.#walkers.select(this, query.SelectStmt, env, pass)
+    return this.#walkers.write(this, query, env)
   }
 
   problem(problem: Problem): void {

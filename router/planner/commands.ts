@@ -4,10 +4,8 @@ import type { Analysis, Env } from './analysis.ts'
 import { planCopy } from './copy.ts'
 import { planDefinition } from './ddl.ts'
 import { firm, needsShard, notAlone } from './problems.ts'
-import { analyzeQuery } from './query.ts'
-import { emptyReach } from './reach.ts'
-import { scanBody } from './plpgsql.ts'
-import { applyReach } from './routines.ts'
+import { bodyReach, emptyReach } from './reach.ts'
+import { applyReach, isDeclaredLocal } from './routines.ts'
 import { changesNames, checkSetting, planSet, shardwayName } from './settings.ts'
 import { planTransaction } from './transactions.ts'
 import { collectFacts, names } from './walk.ts'
@@ -58,12 +56,17 @@ const KNOWN: ReadonlySet<string> = new Set([
 
 /** One statement of the text. `alone`: there is no other. */
 export function planOne(a: Analysis, statement: Node, env: Env, alone: boolean): SessionCommand | null {
-  if ('SelectStmt' in statement || 'InsertStmt' in statement || 'UpdateStmt' in statement || 'DeleteStmt' in statement) {
-    analyzeQuery(a, statement, env, false)
+  if (
+    'SelectStmt' in statement ||
+    'InsertStmt' in statement ||
+    'UpdateStmt' in statement ||
+    'DeleteStmt' in statement
+  ) {
+    a.query(statement, env, false)
     return null
   }
   if ('MergeStmt' in statement) {
-    analyzeQuery(a, statement, env, false)
+    a.query(statement, env, false)
     return null
   }
   if ('TransactionStmt' in statement) return planTransaction(a, statement.TransactionStmt)
@@ -76,7 +79,7 @@ export function planOne(a: Analysis, statement: Node, env: Env, alone: boolean):
 
 function copyStatement(a: Analysis, copy: CopyStmt, env: Env): SessionCommand | null {
   a.exactOnly = true
-  if (copy.query !== undefined) analyzeQuery(a, copy.query, env, false)
+  if (copy.query !== undefined) a.query(copy.query, env, false)
   return planCopy(a, copy, env)
 }
 
@@ -95,7 +98,7 @@ function planSession(a: Analysis, statement: Node, env: Env, alone: boolean): Se
   }
   if ('DeclareCursorStmt' in statement) {
     const { query, options } = statement.DeclareCursorStmt
-    if (query !== undefined) analyzeQuery(a, query, env, false)
+    if (query !== undefined) a.query(query, env, false)
     // CURSOR_OPT_HOLD of parsenodes.h
     if (((options ?? 0) & 0x20) !== 0) sessionBound(a, 'a cursor WITH HOLD', 'cursor with hold')
     return null
@@ -106,7 +109,7 @@ function planSession(a: Analysis, statement: Node, env: Env, alone: boolean): Se
     return null
   }
   if ('CallStmt' in statement) {
-    planCall(a, statement.CallStmt)
+    planCall(a, statement.CallStmt, env)
     return null
   }
   if (!planStateful(a, statement)) planDefinition(a, statement, env)
@@ -191,15 +194,16 @@ function planDo(a: Analysis, statement: DoStmt): void {
     else if (node.DefElem.defname === 'language') language = (node.DefElem.arg.String.sval ?? '').toLowerCase()
   }
   const reach = emptyReach()
-  if (language === 'plpgsql') scanBody(a.derived, body, reach)
+  if (language === 'plpgsql') bodyReach(a.derived, body, reach)
   else reach.dynamic = reach.mayWrite = true
   applyReach(a, reach, 0)
 }
 
 /** A procedure may commit and begin: only one that is declared local runs beside other shards. */
-function planCall(a: Analysis, call: CallStmt): void {
+function planCall(a: Analysis, call: CallStmt, env: Env): void {
   a.writes = true
   const path = names(call.funccall?.funcname)
-  const local = a.derived.localRoutines
-  if (!local.has(path.join('.')) && !local.has(path.at(-1) ?? '')) a.problem(needsShard('CALL'))
+  const schemas = path.length > 1 ? path.slice(-2, -1) : env.names.searchPath
+  const routines = a.catalog.routines(path.at(-1) ?? '').filter(each => schemas.includes(each.schema))
+  if (routines.length === 0 || !routines.every(each => isDeclaredLocal(a, each))) a.problem(needsShard('CALL'))
 }

@@ -35,7 +35,14 @@ const ABOUT_RELATIONS: ReadonlySet<string> = new Set([
 ])
 
 /** These change no definitions. */
-const UPKEEP: ReadonlySet<string> = new Set(['TruncateStmt', 'LockStmt', 'VacuumStmt', 'ClusterStmt', 'ReindexStmt', 'CheckPointStmt'])
+const UPKEEP: ReadonlySet<string> = new Set([
+  'TruncateStmt',
+  'LockStmt',
+  'VacuumStmt',
+  'ClusterStmt',
+  'ReindexStmt',
+  'CheckPointStmt',
+])
 
 /** Fields of statements that make a relation, and where the new name stands. */
 const CREATES: ReadonlyMap<string, string> = new Map([
@@ -81,10 +88,10 @@ function truncate(a: Analysis, relations: readonly Node[], env: Env): void {
 function createdName(tag: string, body: { readonly [key: string]: unknown }): RangeVar | null {
   const field = CREATES.get(tag)
   const direct = field === undefined ? undefined : body[field]
-  if (isAst(direct)) return (isAst(direct['relation']) ? direct['relation'] : direct) as RangeVar
-  if (isAst(body['base']) && isAst(body['base']['relation'])) return body['base']['relation'] as RangeVar
+  if (isAst(direct)) return isAst(direct['relation']) ? direct['relation'] : direct
+  if (isAst(body['base']) && isAst(body['base']['relation'])) return body['base']['relation']
   const into = body['into']
-  return isAst(into) && isAst(into['rel']) ? (into['rel'] as RangeVar) : null
+  return isAst(into) && isAst(into['rel']) ? into['rel'] : null
 }
 
 /** CreateTableAsStmt → CREATE TABLE AS … is what people call it; the tag is near enough for the rest. */
@@ -99,7 +106,8 @@ function checkPlace(a: Analysis, schema: string | undefined, name: string, env: 
   const { relation } = resolved
   const { kind } = relation.placement
   if (kind !== 'local') a.problem(needsShard(`this statement on ${kind} table "${relation.name}"`, position))
-  else if (strayChild(a, relation) !== null) a.problem(needsShard(`this statement on table "${relation.name}"`, position))
+  else if (strayChild(a, relation) !== null)
+    a.problem(needsShard(`this statement on table "${relation.name}"`, position))
 }
 
 function checkRanges(a: Analysis, facts: Facts, created: RangeVar | null, env: Env): void {
@@ -148,10 +156,12 @@ function checkNamed(a: Analysis, statement: Node, env: Env): void {
   } else if ('GrantStmt' in statement) {
     const { targtype, objtype } = statement.GrantStmt
     const onTables = objtype === 'OBJECT_TABLE' || objtype === 'OBJECT_SEQUENCE' || objtype === 'OBJECT_COLUMN'
-    if (targtype !== 'ACL_TARGET_OBJECT' || !onTables) a.problem(needsShard('GRANT or REVOKE on other objects than tables'))
+    if (targtype !== 'ACL_TARGET_OBJECT' || !onTables)
+      a.problem(needsShard('GRANT or REVOKE on other objects than tables'))
   } else if ('RenameStmt' in statement) {
     if (statement.RenameStmt.relation === undefined) a.problem(needsShard('this ALTER … RENAME'))
-    else if (statement.RenameStmt.renameType === 'OBJECT_TABLE') checkNewName(a, statement.RenameStmt.newname ?? '', env)
+    else if (statement.RenameStmt.renameType === 'OBJECT_TABLE')
+      checkNewName(a, statement.RenameStmt.newname ?? '', env)
     else if (statement.RenameStmt.renameType === 'OBJECT_INDEX') checkIndexRange(a, statement.RenameStmt.relation, env)
   } else if ('AlterObjectSchemaStmt' in statement && statement.AlterObjectSchemaStmt.relation === undefined) {
     a.problem(needsShard('this ALTER … SET SCHEMA'))
@@ -177,14 +187,21 @@ function checkIndexRange(a: Analysis, range: RangeVar, env: Env): void {
   checkIndex(a, range.schemaname, range.relname ?? '', env)
 }
 
-/** An index has its table's placement in the catalog; one that is not there may belong to any table. */
+/** An index lies where its table does; one whose table is not known may belong to any. */
 function checkIndex(a: Analysis, schema: string | undefined, name: string, env: Env): void {
   const resolved = resolveName(a, schema, name, env.names)
-  if (!('relation' in resolved)) a.problem(needsShard(`this statement on index "${name}"`))
-  else checkPlace(a, schema, name, env, -1)
+  const table = 'relation' in resolved ? a.derived.byId.get(resolved.relation.table ?? 0) : undefined
+  if (table === undefined) a.problem(needsShard(`this statement on index "${name}"`))
+  else checkPlace(a, table.schema, table.name, env, -1)
 }
 
-const DROPPED_BY_NAME = new Set(['OBJECT_TABLE', 'OBJECT_VIEW', 'OBJECT_MATVIEW', 'OBJECT_SEQUENCE', 'OBJECT_FOREIGN_TABLE'])
+const DROPPED_BY_NAME = new Set([
+  'OBJECT_TABLE',
+  'OBJECT_VIEW',
+  'OBJECT_MATVIEW',
+  'OBJECT_SEQUENCE',
+  'OBJECT_FOREIGN_TABLE',
+])
 /** Named by their table with their own name last. */
 const OF_A_TABLE = new Set(['OBJECT_TRIGGER', 'OBJECT_RULE', 'OBJECT_POLICY', 'OBJECT_TABCONSTRAINT', 'OBJECT_COLUMN'])
 

@@ -4,7 +4,6 @@ import type { Analysis, Env } from './analysis.ts'
 import { arrayKeys, listKeys } from './constants.ts'
 import { columnOf, isEquality, walkExpression } from './expressions.ts'
 import type { Found, Item, Level } from './scope.ts'
-import { analyzeSelect } from './select.ts'
 
 /** Whose rows a condition filters: all of the level's in WHERE and inner joins, one side's in an outer join's ON. */
 export type Targets = 'all' | ReadonlySet<Item>
@@ -145,7 +144,7 @@ function matchSubquery(a: Analysis, link: SubLink, level: Level, env: Env, targe
   if (link.operName === undefined ? !a.derived.equalityTrusted : !isEquality(a, link.operName)) return false
   walkExpression(a, link.testexpr, level, env)
   const inner: Env = { ...env, parent: level, locked: false }
-  const output = analyzeSelect(a, link.subselect.SelectStmt, inner, true)
+  const output = a.select(link.subselect.SelectStmt, inner, true)
   const { testexpr } = link
   const tests = testexpr === undefined ? [] : 'RowExpr' in testexpr ? (testexpr.RowExpr.args ?? []) : [testexpr]
   if (output.open || tests.length !== output.columns.length) return true

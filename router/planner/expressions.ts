@@ -1,8 +1,7 @@
-import type { Node, SelectStmt } from '@pgsql/types'
+import type { Node } from '@pgsql/types'
 import type { Analysis, Env } from './analysis.ts'
 import { castFamily } from './families.ts'
 import { findColumn, type Found, type Level } from './scope.ts'
-import { analyzeSelect } from './select.ts'
 import { isAst, names } from './walk.ts'
 
 /** Looks for subqueries in an expression, at any depth, and analyses each where it stands. */
@@ -14,7 +13,7 @@ export function walkExpression(a: Analysis, value: unknown, level: Level, env: E
   if (!isAst(value)) return
   const select = value['SelectStmt']
   if (isAst(select)) {
-    analyzeSelect(a, select as SelectStmt, { ...env, parent: level, locked: false }, false)
+    a.select(select, { ...env, parent: level, locked: false }, false)
     return
   }
   for (const key of Object.keys(value)) walkExpression(a, value[key], level, env)

@@ -5,7 +5,6 @@ import { walkExpression } from './expressions.ts'
 import { joinItems } from './join.ts'
 import { resolveRange } from './names.ts'
 import { type Columns, type Item, type Level, renamed } from './scope.ts'
-import { analyzeSelect } from './select.ts'
 import { keyNodeOf, readRelation, relationColumns } from './uses.ts'
 import { viewColumns } from './views.ts'
 import { cteColumns, findCte, tooLarge } from './with.ts'
@@ -92,7 +91,7 @@ function subselectItem(a: Analysis, range: RangeSubselect, before: readonly Item
   if (select === undefined || !('SelectStmt' in select)) return item(OPEN, alias)
   const parent = range.lateral === true ? { items: before, parent: env.parent } : env.parent
   const inner: Env = { ...env, parent, locked: isLocked(locks, alias ?? '', env) }
-  return item(renamed(analyzeSelect(a, select.SelectStmt, inner, true), names(range.alias?.colnames)), alias)
+  return item(renamed(a.select(select.SelectStmt, inner, true), names(range.alias?.colnames)), alias)
 }
 
 /** Columns of a function depend on its result type, which the tree does not tell. */

@@ -7,8 +7,7 @@ import { item } from './from.ts'
 import type { KeySource } from '../plan.ts'
 import { firm, noKey } from './problems.ts'
 import type { Columns, Level } from './scope.ts'
-import { analyzeSelect } from './select.ts'
-import { assigned, refuseKeyChange, returning, writeTarget } from './write.ts'
+import { assigned, refuseKeyChange, returning, writeTarget } from './write-target.ts'
 import { bindCtes, finishCtes } from './with.ts'
 
 export function analyzeInsert(a: Analysis, insert: InsertStmt, outer: Env): Columns {
@@ -16,14 +15,18 @@ export function analyzeInsert(a: Analysis, insert: InsertStmt, outer: Env): Colu
   if (insert.relation === undefined) return { columns: [], open: true }
   const target = writeTarget(a, insert.relation, env, 'insert')
   const { relation } = target
-  const select = insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : null
+  const select =
+    insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : null
   const output = select === null ? null : rowSource(a, select, env)
   if (relation?.placement.kind === 'sharded') placeRows(a, relation, insert, select, output)
 
   const level: Level = { items: [target.item], parent: env.parent }
   const conflict = insert.onConflictClause
   if (conflict !== undefined) {
-    const excluded = item({ ...target.item, columns: target.item.columns.map(({ name }) => ({ name, node: -1 })) }, 'excluded')
+    const excluded = item(
+      { ...target.item, columns: target.item.columns.map(({ name }) => ({ name, node: -1 })) },
+      'excluded',
+    )
     const both: Level = { items: [target.item, { ...excluded, columnsVisible: false }], parent: env.parent }
     walkExpression(a, [conflict.infer, conflict.targetList, conflict.whereClause], both, env)
     refuseKeyChange(a, relation, conflict.targetList)
@@ -36,7 +39,7 @@ export function analyzeInsert(a: Analysis, insert: InsertStmt, outer: Env): Colu
 /** Columns of the rows to insert; null for VALUES, whose expressions take the target's types. */
 function rowSource(a: Analysis, select: SelectStmt, env: Env): Columns | null {
   const isValues = select.valuesLists !== undefined
-  const columns = analyzeSelect(a, select, env, true)
+  const columns = a.select(select, env, true)
   return isValues ? null : columns
 }
 

@@ -19,7 +19,13 @@ function targetsOf(join: JoinExpr, left: readonly Item[], right: readonly Item[]
 }
 
 /** The namespace that a join leaves, as transformFromClauseItem builds it, after its condition was looked at. */
-export function joinItems(a: Analysis, join: JoinExpr, left: readonly Item[], right: readonly Item[], env: Env): Item[] {
+export function joinItems(
+  a: Analysis,
+  join: JoinExpr,
+  left: readonly Item[],
+  right: readonly Item[],
+  env: Env,
+): Item[] {
   const targets = targetsOf(join, left, right)
   const leftColumns = visibleColumns(left)
   const rightColumns = visibleColumns(right)

@@ -3,7 +3,7 @@ import type { Analysis } from './analysis.ts'
 import { columnOf } from './expressions.ts'
 import type { Target } from './output.ts'
 import { hasColumn, type Level } from './scope.ts'
-import { type Ast, isAst, names } from './walk.ts'
+import { isAst, names } from './walk.ts'
 
 /**
  * Whether a condition on an output column may be moved inside the query: every step between its rows and its output must
@@ -93,7 +93,7 @@ function windowsOf(value: unknown, found: WindowDef[] = []): WindowDef[] {
     for (const item of value as unknown[]) windowsOf(item, found)
   } else if (isAst(value)) {
     const over = value['over']
-    if (isAst(over)) found.push(over as Ast as WindowDef)
+    if (isAst(over)) found.push(over)
     for (const key of Object.keys(value)) if (key !== 'SelectStmt') windowsOf(value[key], found)
   }
   return found

@@ -7,8 +7,10 @@ import { decide, touchesOf } from './decide.ts'
 import { parseStatements } from './parse.ts'
 import { firm } from './problems.ts'
 import { applyFacts } from './routines.ts'
+import { analyzeSelect } from './select.ts'
 import type { PlanInput, PlanOutput } from './types.ts'
 import { collectFacts, type Facts } from './walk.ts'
+import { analyzeWrite } from './write.ts'
 
 /**
  * The plan of a statement text. Pure: no I/O and no clock. Throws ShardwayError 42601 for what does not parse; whatever is
@@ -18,7 +20,7 @@ export function planStatement(input: PlanInput): PlanOutput {
   const statements = parseStatements(input.text)
   if (statements.length === 0) return { plan: emptyPlan(input.hints), exactOnly: true }
   try {
-    return plan(new Analysis(input), statements)
+    return plan(new Analysis(input, { select: analyzeSelect, write: analyzeWrite }), statements)
   } catch (error) {
     // Expressions nested by the thousands: Postgres has max_stack_depth for them.
     if (!(error instanceof RangeError)) throw error

@@ -1,9 +1,9 @@
 import { scanSync, type ScanToken } from 'libpg-query'
-import type { Derived } from './derived.ts'
-import { addReach, callReach, type Reach, routineReachById, touch } from './reach.ts'
 
 /** Words after which a PL/pgSQL body does something other than query and change rows. */
-const UTILITY = new Set([
+const UNSEEN = new Set([
+  'execute',
+  'truncate',
   'create',
   'alter',
   'drop',
@@ -31,81 +31,79 @@ const STATE = new Set([
   'temp',
   'temporary',
 ])
+const CHANGES = new Set(['insert', 'update', 'delete', 'merge'])
 /** What may stand before a statement; SET there is a command, elsewhere it belongs to an UPDATE. */
 const BEFORE_STATEMENT = new Set([';', 'begin', 'then', 'else', 'loop', 'atomic'])
+
+/** A word of a body: a name or keyword. Where it stands says what it could be. */
+export interface BodyWord {
+  readonly name: string
+  readonly schema: string | null
+  /** A parenthesis follows. */
+  readonly called: boolean
+  /** It stands where INSERT, UPDATE, DELETE, MERGE or TRUNCATE name their table. */
+  readonly written: boolean
+}
+
+export interface BodyWords {
+  readonly words: readonly BodyWord[]
+  /** Operators and other signs. */
+  readonly signs: readonly string[]
+  /** Runs SQL that is not in the body, or that is more than queries. */
+  readonly unseen: boolean
+  /** Changes the session's state. */
+  readonly state: boolean
+  readonly changes: boolean
+}
 
 /** A token as the catalog would name it: quoted names as they are, others in lower case; null for literals and signs. */
 function wordOf(token: ScanToken): string | null {
   if (token.tokenName === 'IDENT' || token.tokenName === 'UIDENT') {
     return token.text.startsWith('"') ? token.text.slice(1, -1).replaceAll('""', '"') : token.text.toLowerCase()
   }
-  return token.keywordKind > 0 || token.keywordName !== 'NO_KEYWORD' ? token.text.toLowerCase() : null
+  return token.keywordName === 'NO_KEYWORD' ? null : token.text.toLowerCase()
 }
 
 /**
- * What a PL/pgSQL body may reach, by its words alone: any word that names a relation counts as one, any word before a
- * parenthesis as a call. Too much rather than too little; a block that cannot be scanned reaches everything.
+ * What a PL/pgSQL body may name, by its words alone: too much rather than too little. Null when it cannot be scanned.
  */
-export function scanBody(derived: Derived, body: string, reach: Reach): void {
+export function scanBody(body: string): BodyWords | null {
   let tokens: ScanToken[]
   try {
     tokens = scanSync(body).tokens.filter(token => token.tokenName !== 'SQL_COMMENT' && token.tokenName !== 'C_COMMENT')
   } catch {
-    reach.dynamic = reach.unsafe = reach.mayWrite = true
-    return
+    return null
   }
+  const names = tokens.map(wordOf)
+  const words: BodyWord[] = []
+  const signs: string[] = []
+  let state = false
   // U&"…" is a name whose spelling is not read here.
-  if (tokens.some(token => /^u&/i.test(token.text))) reach.dynamic = reach.mayWrite = reach.unsafe = true
-  const words = tokens.map(wordOf)
-  for (let i = 0; i < tokens.length; i++) {
-    const word = words[i]
-    if (word === null || word === undefined) {
-      noteOperator(derived, tokens[i]?.text ?? '', reach)
+  let unseen = tokens.some(token => /^u&/i.test(token.text))
+  for (const [i, name] of names.entries()) {
+    if (name === null) {
+      signs.push(tokens[i]?.text ?? '')
       continue
     }
-    if (word === 'execute') reach.dynamic = reach.mayWrite = reach.unsafe = true
-    if (UTILITY.has(word)) reach.dynamic = reach.mayWrite = reach.unsafe = true
-    if (STATE.has(word)) reach.state = true
-    if (word === 'set' && BEFORE_STATEMENT.has((tokens[i - 1]?.text ?? ';').toLowerCase())) reach.state = true
-    if (word === 'truncate') reach.dynamic = true
-    for (const id of derived.types.get(word) ?? []) addReach(reach, routineReachById(derived, id))
-    if (tokens[i + 1]?.text === '(') callReach(derived, reach, schemaBefore(tokens, words, i), word)
-    noteRelation(derived, tokens, words, i, reach)
+    unseen ||= UNSEEN.has(name)
+    state ||= STATE.has(name) || (name === 'set' && BEFORE_STATEMENT.has((tokens[i - 1]?.text ?? ';').toLowerCase()))
+    words.push({
+      name,
+      schema: tokens[i - 1]?.text === '.' ? (names[i - 2] ?? null) : null,
+      called: tokens[i + 1]?.text === '(',
+      written: isWritten(tokens, names, i),
+    })
   }
-  if (words.some(word => word === 'insert' || word === 'update' || word === 'delete' || word === 'merge')) {
-    reach.mayWrite = true
-    reach.unsafe = true
-  }
-}
-
-function noteOperator(derived: Derived, text: string, reach: Reach): void {
-  for (const id of derived.operators.get(text) ?? []) addReach(reach, routineReachById(derived, id))
-}
-
-function schemaBefore(tokens: readonly ScanToken[], words: readonly (string | null)[], at: number): string | null {
-  return tokens[at - 1]?.text === '.' ? (words[at - 2] ?? null) : null
-}
-
-function noteRelation(
-  derived: Derived,
-  tokens: readonly ScanToken[],
-  words: readonly (string | null)[],
-  at: number,
-  reach: Reach,
-): void {
-  const named = derived.byName.get(words[at] ?? '')
-  if (named === undefined) return
-  const write = isWritten(tokens, words, at)
-  for (const relation of named) touch(derived, reach, relation, write)
+  return { words, signs, unseen, state, changes: words.some(word => CHANGES.has(word.name)) }
 }
 
 /** INSERT INTO t, MERGE INTO t, UPDATE t, DELETE FROM t, TRUNCATE t, with ONLY, TABLE and a schema between. */
-function isWritten(tokens: readonly ScanToken[], words: readonly (string | null)[], name: number): boolean {
-  let at = name - 1
+function isWritten(tokens: readonly ScanToken[], names: readonly (string | null)[], place: number): boolean {
+  let at = place - 1
   while (tokens[at]?.text === '.') at -= 2
-  while (words[at] === 'only' || words[at] === 'table') at--
-  const before = words[at]
+  while (names[at] === 'only' || names[at] === 'table') at--
+  const before = names[at]
   if (before === 'update' || before === 'truncate') return true
-  const verb = words[at - 1]
+  const verb = names[at - 1]
   return (before === 'into' && (verb === 'insert' || verb === 'merge')) || (before === 'from' && verb === 'delete')
 }

@@ -64,7 +64,7 @@ export function touch(derived: Derived, reach: Reach, relation: Relation, write:
   if (relation.kind === 'v') addReach(reach, relationReach(derived, relation))
   if (!write) return
   reach.writes.add(id)
-  if (relation.kind === 'v') for (const under of [...reach.reads]) reach.writes.add(under)
+  if (relation.kind === 'v') for (const under of reach.reads) reach.writes.add(under)
   for (const routine of relation.functions) addReach(reach, routineReachById(derived, routine))
   if (relation.hasRules && relation.kind !== 'v') reach.dynamic = true
   // Rows that foreign keys change along.
@@ -149,12 +149,35 @@ function sqlReach(derived: Derived, body: string, reach: Reach): void {
     return
   }
   for (const statement of statements) {
-    const tag = Object.keys(statement as Ast)[0] ?? ''
+    const tag = Object.keys(statement)[0] ?? ''
     const body = (statement as Ast)[tag]
     if (!QUERIES.has(tag) || (isAst(body) && body['intoClause'] !== undefined)) {
       reach.dynamic = reach.state = reach.mayWrite = true
     }
     factsReach(derived, collectFacts(statement), reach)
+  }
+}
+
+/** Code that is not read, but known: an extension's C, and aggregates made of pg_catalog's functions alone. */
+function isClean(routine: Routine): boolean {
+  if (routine.kind === 'a' && routine.language === 'internal') return true
+  return routine.extension && !extensionRunsSql(routine.name)
+}
+
+/** A PL/pgSQL body: any word that names a relation counts as one, any word before a parenthesis as a call. */
+export function bodyReach(derived: Derived, body: string, reach: Reach): void {
+  const found = scanBody(body)
+  if (found === null || found.unseen) reach.dynamic = reach.unsafe = reach.mayWrite = true
+  if (found === null) return
+  if (found.state) reach.state = true
+  if (found.changes) reach.mayWrite = reach.unsafe = true
+  for (const { name, schema, called, written } of found.words) {
+    if (called) callReach(derived, reach, schema, name)
+    for (const id of derived.types.get(name) ?? []) addReach(reach, routineReachById(derived, id))
+    for (const relation of derived.byName.get(name) ?? []) touch(derived, reach, relation, written)
+  }
+  for (const sign of found.signs) {
+    for (const id of derived.operators.get(sign) ?? []) addReach(reach, routineReachById(derived, id))
   }
 }
 
@@ -172,8 +195,8 @@ export function routineReach(derived: Derived, routine: Routine): Reach {
   derived.stack.push(`f${routine.id}`)
   if (routine.volatility === 'v') reach.unsafe = true
   if (routine.language === 'sql' && routine.body !== null) sqlReach(derived, routine.body, reach)
-  else if (routine.language === 'plpgsql' && routine.body !== null) scanBody(derived, routine.body, reach)
-  else if (!routine.extension || extensionRunsSql(routine.name)) reach.dynamic = reach.unsafe = true
+  else if (routine.language === 'plpgsql' && routine.body !== null) bodyReach(derived, routine.body, reach)
+  else if (!isClean(routine)) reach.dynamic = reach.unsafe = true
   if (reach.dynamic && routine.volatility === 'v') reach.mayWrite = true
   derived.stack.pop()
   return reach

@@ -1,3 +1,4 @@
+import type { Routine } from '../../src/catalog/catalog.ts'
 import type { Analysis } from './analysis.ts'
 import { builtinEffects, CATALOG_TYPES } from './builtins.ts'
 import { firm, routineUnpinned } from './problems.ts'
@@ -8,9 +9,7 @@ import type { Facts, FunctionUse } from './walk.ts'
 export function applyReach(a: Analysis, reach: Reach, id: number): void {
   const routine = a.derived.routineById.get(id)
   const name = routine?.name ?? 'of a trigger'
-  const declaredLocal =
-    routine !== undefined &&
-    (a.derived.localRoutines.has(routine.name) || a.derived.localRoutines.has(`${routine.schema}.${routine.name}`))
+  const declaredLocal = routine !== undefined && isDeclaredLocal(a, routine)
   for (const relation of reach.reads) useById(a, relation, false)
   for (const relation of reach.writes) useById(a, relation, true)
   if (reach.mayWrite) a.writes = true
@@ -20,6 +19,11 @@ export function applyReach(a: Analysis, reach: Reach, id: number): void {
   if (reach.needsDefault) a.needsDefault = true
   if (!a.several) return
   placeReach(a, reach, name, declaredLocal)
+}
+
+export function isDeclaredLocal(a: Analysis, routine: Routine): boolean {
+  const { localRoutines } = a.derived
+  return localRoutines.has(routine.name) || localRoutines.has(`${routine.schema}.${routine.name}`)
 }
 
 function useById(a: Analysis, id: number, write: boolean): void {

@@ -32,7 +32,9 @@ function limits(select: SelectStmt): number {
 }
 
 function locksOf(a: Analysis, clauses: readonly Node[] | undefined, env: Env): Locks {
-  const found = (clauses ?? []).flatMap((node): LockingClause[] => ('LockingClause' in node ? [node.LockingClause] : []))
+  const found = (clauses ?? []).flatMap((node): LockingClause[] =>
+    'LockingClause' in node ? [node.LockingClause] : [],
+  )
   if (found.length === 0) return env.locked ? 'all' : 'none'
   a.writes = true
   a.unsafe = true
@@ -80,7 +82,8 @@ function setOperation(a: Analysis, select: SelectStmt, env: Env, clear: boolean)
   const columns = left.columns.map((column, i): OutputColumn => {
     const other = right.columns[i]?.node ?? -1
     const family = column.node < 0 ? null : a.graph.family(column.node)
-    if (!aligned || family === null || other < 0 || a.graph.family(other) !== family) return { name: column.name, node: -1 }
+    if (!aligned || family === null || other < 0 || a.graph.family(other) !== family)
+      return { name: column.name, node: -1 }
     const fits = Math.min(a.graph.maxChars(column.node), a.graph.maxChars(other))
     const maxChars = fits === 0 ? 0 : Math.max(a.graph.maxChars(column.node), a.graph.maxChars(other))
     const node = a.graph.node(family, maxChars)
@@ -97,12 +100,23 @@ function setOperation(a: Analysis, select: SelectStmt, env: Env, clear: boolean)
 /** VALUES: a column of constants of one family is limited to them. */
 function valuesColumns(a: Analysis, select: SelectStmt, env: Env): Columns {
   const lists = select.valuesLists ?? []
-  walkExpression(a, [lists, select.sortClause, select.limitCount, select.limitOffset], { items: [], parent: env.parent }, env)
+  walkExpression(
+    a,
+    [lists, select.sortClause, select.limitCount, select.limitOffset],
+    { items: [], parent: env.parent },
+    env,
+  )
   const rows = lists.map(list => ('List' in list ? (list.List.items ?? []) : []))
   const width = rows[0]?.length ?? 0
   const columns: OutputColumn[] = []
   for (let i = 0; i < width; i++) {
-    columns.push({ name: `column${i + 1}`, node: valuesNode(a, rows.map(row => row[i])) })
+    columns.push({
+      name: `column${i + 1}`,
+      node: valuesNode(
+        a,
+        rows.map(row => row[i]),
+      ),
+    })
   }
   return { columns, open: false }
 }

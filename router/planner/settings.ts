@@ -30,7 +30,8 @@ export function checkSetting(a: Analysis, name: string, value: string | null): P
     return badSetting(`unrecognized setting "${PREFIX}${name}"`, `Allowed: ${[...ALLOWED.keys()].join(', ')}.`)
   }
   if (value === null) return null
-  if (!allowed.test(value)) return badSetting(`invalid value for ${PREFIX}${name}: "${value}"`, `Allowed: ${allowed.text}.`)
+  if (!allowed.test(value))
+    return badSetting(`invalid value for ${PREFIX}${name}: "${value}"`, `Allowed: ${allowed.text}.`)
   const shards = a.input.topology.shards.map(shard => shard.name)
   if (name !== 'shard' || shards.includes(value)) return null
   return badSetting(`shard "${value}" does not exist`, `Shards: ${shards.join(', ')}.`)
@@ -96,7 +97,7 @@ export function changesNames(a: Analysis, what: string): void {
 function refuseValue(a: Analysis, name: string, value: string): void {
   const plain = value.toLowerCase().replace(/[^a-z0-9]/g, '')
   if (name === 'standard_conforming_strings' && !['on', 'true', 'yes', '1', 't', 'y'].includes(plain)) {
-    a.problem(firm('standard_conforming_strings = off', 'Write backslash escapes as E\'…\'.'))
+    a.problem(firm('standard_conforming_strings = off', "Write backslash escapes as E'…'."))
   }
   if (name === 'client_encoding' && !['utf8', 'unicode', 'sqlascii', 'default'].includes(plain)) {
     a.problem(firm(`client_encoding ${value}`, 'Shard keys are hashed as UTF-8: use client_encoding UTF8.'))

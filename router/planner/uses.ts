@@ -121,4 +121,3 @@ function cascade(a: Analysis, relation: Relation, seen: Set<number>): void {
     cascade(a, child, seen)
   }
 }
-

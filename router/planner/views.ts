@@ -3,7 +3,6 @@ import type { Analysis, Env } from './analysis.ts'
 import { firm } from './problems.ts'
 import { applyFacts } from './routines.ts'
 import type { Columns } from './scope.ts'
-import { analyzeSelect } from './select.ts'
 import { tooLarge } from './with.ts'
 import { collectFacts } from './walk.ts'
 
@@ -34,7 +33,7 @@ export function viewColumns(a: Analysis, view: Relation, env: Env, position: num
   }
   const facts = collectFacts(query)
   applyFacts(a, facts, [...new Set([...a.catalog.catalog.searchPath, view.schema])])
-  const output = analyzeSelect(a, query.SelectStmt, inner, true)
+  const output = a.select(query.SelectStmt, inner, true)
   if (output.open || output.columns.length !== view.columns.length) return unknown
   return { columns: view.columns.map(({ name }, i) => ({ name, node: output.columns[i]?.node ?? -1 })), open: false }
 }

@@ -3,7 +3,6 @@ import type { Analysis, Env } from './analysis.ts'
 import { firm } from './problems.ts'
 import type { Columns } from './scope.ts'
 import { renamed } from './scope.ts'
-import { analyzeQuery } from './query.ts'
 import { mentionsRelation, names } from './walk.ts'
 
 export interface Cte {
@@ -81,7 +80,7 @@ export function cteColumns(a: Analysis, entry: Cte): Columns {
   if (entry.output !== null) return entry.output
   if (entry.building) return { columns: [], open: true }
   entry.building = true
-  const output = analyzeQuery(a, entry.query, entry.env, !entry.recursive && !entry.modifying)
+  const output = a.query(entry.query, entry.env, !entry.recursive && !entry.modifying)
   entry.building = false
   let columns = renamed(output, names(entry.expression.aliascolnames))
   // Rows of a recursive part come from both branches, over and over: its columns carry nothing.

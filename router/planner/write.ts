@@ -1,20 +1,14 @@
-import type { DeleteStmt, MergeStmt, Node, RangeVar, ReturningClause, UpdateStmt } from '@pgsql/types'
+import type { DeleteStmt, MergeStmt, Node, UpdateStmt } from '@pgsql/types'
 import type { Relation } from '../../src/catalog/catalog.ts'
 import type { Analysis, Env } from './analysis.ts'
 import { conjuncts } from './equalities.ts'
 import { walkExpression } from './expressions.ts'
-import { fromItem, item, OPEN } from './from.ts'
+import { fromItem } from './from.ts'
 import { analyzeInsert } from './insert.ts'
-import { resolveRange } from './names.ts'
-import { outward, targets } from './output.ts'
 import { firm } from './problems.ts'
-import { relationReach, routineReachById } from './reach.ts'
-import { applyReach } from './routines.ts'
 import type { Columns, Item, Level } from './scope.ts'
-import { keyNodeOf, readRelation, relationColumns, writeRelation } from './uses.ts'
 import { bindCtes, finishCtes } from './with.ts'
-
-const NO_COLUMNS: Columns = { columns: [], open: false }
+import { refuseKeyChange, returning, writeTarget } from './write-target.ts'
 
 /** INSERT, UPDATE, DELETE or MERGE, as a statement or in WITH; returns the columns of RETURNING. */
 export function analyzeWrite(a: Analysis, statement: Node, env: Env): Columns {
@@ -26,82 +20,6 @@ export function analyzeWrite(a: Analysis, statement: Node, env: Env): Columns {
   a.useAnything(true)
   a.problem(firm('this kind of statement in WITH', 'Run it as a statement of its own.'))
   return { columns: [], open: true }
-}
-
-export interface WriteTarget {
-  readonly item: Item
-  /** Null when the table is not in the catalog. */
-  readonly relation: Relation | null
-}
-
-/** The table that is written. `pinned`: its rows are found by conditions, which must pin it. */
-export function writeTarget(a: Analysis, range: RangeVar, env: Env, kind: 'insert' | 'update'): WriteTarget {
-  const name = range.alias?.aliasname ?? range.relname ?? ''
-  const position = range.location ?? 0
-  const resolved = resolveRange(a, range, env.names)
-  if (resolved.kind === 'view') {
-    writeView(a, resolved.relation, position)
-    const columns = resolved.relation.columns.map(column => ({ name: column.name, node: -1 }))
-    return { item: item({ columns, open: false }, name), relation: resolved.relation }
-  }
-  if (!('relation' in resolved)) {
-    a.needsDefault = true
-    a.unsafe = true
-    if (resolved.kind === 'unknown') a.useAnything(true)
-    return { item: item(OPEN, name), relation: null }
-  }
-  const { relation } = resolved
-  const columns = relationColumns(a, relation)
-  const written = item(columns, name, range.alias === undefined ? relation : null)
-  const sharded = relation.placement.kind === 'sharded'
-  if (relation.placement.kind === 'reference') {
-    const hint = 'Every copy must be written alike; that is not in this release.'
-    a.problem(firm(`writing reference table "${relation.name}"`, hint, position))
-  }
-  if (kind === 'update') readRelation(a, relation, keyNodeOf(relation, columns), { ...env, locked: false }, position)
-  else if (relation.placement.kind === 'local') a.needsDefault = true
-  writeRelation(a, relation, sharded, kind === 'update')
-  return { item: written, relation }
-}
-
-/** A view is written through to its tables by rules, triggers or Postgres itself: only where all of that is local. */
-function writeView(a: Analysis, view: Relation, position: number): void {
-  const reach = relationReach(a.derived, view)
-  a.use(view, true, false)
-  a.needsDefault = true
-  for (const id of reach.reads) {
-    const under = a.derived.byId.get(id)
-    if (under === undefined) continue
-    if (under.kind === 'v') a.use(under, true, false)
-    else writeRelation(a, under, false, true)
-  }
-  applyReach(a, reach, 0)
-  for (const id of view.functions) applyReach(a, routineReachById(a.derived, id), id)
-  const local = [...reach.reads].every(id => a.derived.byId.get(id)?.placement.kind === 'local')
-  if (local && !reach.dynamic && !view.hasRules) return
-  a.problem(firm(`writing view "${view.name}"`, 'Write the tables behind it, with their shard key.', position))
-}
-
-export function returning(a: Analysis, clause: ReturningClause | undefined, level: Level, env: Env): Columns {
-  if (clause === undefined) return NO_COLUMNS
-  walkExpression(a, clause.exprs, level, env)
-  const list = targets(a, clause.exprs, level)
-  return outward(a, list.targets, list.open, () => false)
-}
-
-/** Columns that SET assigns. */
-export function assigned(list: readonly Node[] | undefined): string[] {
-  return (list ?? []).flatMap(node => ('ResTarget' in node ? [node.ResTarget.name ?? ''] : []))
-}
-
-export function refuseKeyChange(a: Analysis, relation: Relation | null, list: readonly Node[] | undefined): void {
-  if (relation?.placement.kind !== 'sharded') return
-  const { column } = relation.placement
-  for (const node of list ?? []) {
-    if (!('ResTarget' in node) || node.ResTarget.name !== column) continue
-    const hint = 'Delete the row and insert it with the new key.'
-    a.problem(firm(`changing shard key "${column}" of table "${relation.name}"`, hint, node.ResTarget.location ?? -1))
-  }
 }
 
 function updateOrDelete(
@@ -156,5 +74,3 @@ function refusePlaced(a: Analysis, relation: Relation, position: number): void {
   if (relation.placement.kind === 'local') return
   a.problem(mergeProblem(`${relation.placement.kind} table "${relation.name}"`, position))
 }
-
-

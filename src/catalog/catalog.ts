@@ -45,6 +45,8 @@ export interface Relation {
   /** Foreign keys that point here or from here, as ids of the other relation, with the action on delete/update. */
   readonly references: readonly number[]
   readonly referencedBy: readonly number[]
+  /** The table that an index belongs to. Absent: not known, or no index. */
+  readonly table?: number
   /** Relations that its policies and rules name. Absent: not known. */
   readonly reaches?: readonly number[]
 }

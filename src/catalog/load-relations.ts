@@ -58,46 +58,62 @@ WITH parts(relation, tree) AS (
   UNION ALL SELECT indrelid, concat(indexprs::text, indpred::text) FROM pg_index
     WHERE indexprs IS NOT NULL OR indpred IS NOT NULL
   UNION ALL SELECT partrelid, partexprs::text FROM pg_partitioned_table WHERE partexprs IS NOT NULL
+), trees(relation, tree) AS MATERIALIZED (
+  SELECT relation, tree FROM parts WHERE relation >= 16384 AND tree ~ ':(funcid|opfuncid|aggfnoid|winfnoid|opno) '
 ), runs(relation, routine) AS (
-  SELECT p.relation, r.routine FROM parts p, LATERAL (${routinesIn('p.tree')}) AS r(routine)
+  SELECT p.relation, r.routine FROM trees p, LATERAL (${routinesIn('p.tree')}) AS r(routine)
   UNION SELECT tgrelid, tgfoid FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'
+), functions(relation, ids) AS MATERIALIZED (
+  SELECT r.relation, array_agg(p.oid::int8 ORDER BY p.oid) FROM runs r JOIN pg_proc p ON p.oid = r.routine
+  JOIN pg_namespace pn ON pn.oid = p.pronamespace
+  WHERE pn.nspname NOT IN ('pg_catalog', 'information_schema') GROUP BY r.relation
+), triggers(relation) AS MATERIALIZED (
+  SELECT DISTINCT tgrelid FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'
+), rules(relation) AS MATERIALIZED (
+  SELECT DISTINCT ev_class FROM pg_rewrite WHERE rulename <> '_RETURN' AND ev_enabled <> 'D'
+), parents(relation, ids) AS MATERIALIZED (
+  SELECT inhrelid, array_agg(inhparent::int8 ORDER BY inhseqno) FROM pg_inherits GROUP BY inhrelid
 )
 SELECT c.oid::int8 AS id, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
-       EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal AND tgenabled <> 'D') AS triggers,
-       EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND rulename <> '_RETURN' AND ev_enabled <> 'D') AS rules,
-       c.relrowsecurity AS security,
-       ARRAY(SELECT inhparent::int8 FROM pg_inherits WHERE inhrelid = c.oid ORDER BY inhseqno) AS parents,
-       ARRAY(SELECT DISTINCT p.oid::int8 FROM runs r JOIN pg_proc p ON p.oid = r.routine
-             JOIN pg_namespace pn ON pn.oid = p.pronamespace
-             WHERE r.relation = c.oid AND pn.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1) AS functions
+       triggers.relation IS NOT NULL AS triggers, rules.relation IS NOT NULL AS rules, c.relrowsecurity AS security,
+       COALESCE(parents.ids, '{}') AS parents, COALESCE(functions.ids, '{}') AS functions
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN functions ON functions.relation = c.oid
+LEFT JOIN triggers ON triggers.relation = c.oid
+LEFT JOIN rules ON rules.relation = c.oid
+LEFT JOIN parents ON parents.relation = c.oid
 WHERE ${USER_SCHEMA} ORDER BY c.oid`
 
 // nextval('s'::text) leaves no dependency on the sequence: it is volatile and known by its number.
 const COLUMNS = `
-SELECT a.attrelid::int8 AS relation, a.attname AS name, a.atttypid::int8 AS type, a.atttypmod AS typmod,
-       format_type(a.atttypid, a.atttypmod) AS typename, a.attnotnull AS notnull,
-       a.attidentity <> '' OR COALESCE(d.tree ~ ':funcid (1574|1575|1576) ', false)
-         OR EXISTS (SELECT FROM pg_depend s JOIN pg_class q ON q.oid = s.refobjid AND q.relkind = 'S'
-                    WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid AND s.refclassid = 'pg_class'::regclass)
+WITH own AS MATERIALIZED (
+  SELECT a.*, COALESCE(d.adbin, t.typdefaultbin)::text AS tree, d.oid AS default_id
+  FROM pg_attribute a
+  JOIN pg_class c ON c.oid = a.attrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''
+  LEFT JOIN pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
+  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND ${USER_SCHEMA}
+), volatile(relation, number) AS MATERIALIZED (
+  SELECT DISTINCT o.attrelid, o.attnum FROM own o, LATERAL (${routinesIn('o.tree')}) AS r(routine)
+  JOIN pg_proc p ON p.oid = r.routine WHERE p.provolatile = 'v' AND o.tree ~ ':(funcid|opfuncid|opno) '
+), sequenced(default_id) AS MATERIALIZED (
+  SELECT DISTINCT s.objid FROM pg_depend s JOIN pg_class q ON q.oid = s.refobjid AND q.relkind = 'S'
+  WHERE s.classid = 'pg_attrdef'::regclass AND s.refclassid = 'pg_class'::regclass
+)
+SELECT o.attrelid::int8 AS relation, o.attname AS name, o.atttypid::int8 AS type, o.atttypmod AS typmod,
+       format_type(o.atttypid, o.atttypmod) AS typename, o.attnotnull AS notnull,
+       o.attidentity <> '' OR s.default_id IS NOT NULL OR COALESCE(o.tree ~ ':funcid (1574|1575|1576) ', false)
          AS generated,
-       d.tree IS NOT NULL AND EXISTS (SELECT FROM (${routinesIn('d.tree')}) AS r(routine)
-         JOIN pg_proc p ON p.oid = r.routine WHERE p.provolatile = 'v') AS volatile,
-       COALESCE((SELECT collisdeterministic FROM pg_collation WHERE oid = a.attcollation), true) AS deterministic,
-       a.attgenerated <> '' AS computed
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
-LEFT JOIN LATERAL (
-  SELECT (SELECT oid FROM pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum) AS oid,
-         COALESCE((SELECT adbin::text FROM pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum),
-                  t.typdefaultbin::text) AS tree
-  WHERE a.attgenerated = ''
-) d ON true
-WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND ${USER_SCHEMA}
-ORDER BY a.attrelid, a.attnum`
+       v.relation IS NOT NULL AS volatile,
+       COALESCE(l.collisdeterministic, true) AS deterministic,
+       o.attgenerated <> '' AS computed
+FROM own o
+LEFT JOIN volatile v ON v.relation = o.attrelid AND v.number = o.attnum
+LEFT JOIN sequenced s ON s.default_id = o.default_id
+LEFT JOIN pg_collation l ON l.oid = o.attcollation
+ORDER BY o.attrelid, o.attnum`
 
 const FOREIGN_KEYS = `
 SELECT DISTINCT conrelid::int8 AS "from", confrelid::int8 AS "to" FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2`

@@ -160,6 +160,10 @@ function tlsProblems(file: Raw, problems: string[]): void {
     problems.push('listen.tls.key: missing, allowed: the key of listen.tls.cert')
   if (key !== undefined && cert === undefined)
     problems.push('listen.tls.cert: missing, allowed: the chain of listen.tls.key')
+  const wanted = text(tls, 'mode')
+  if (cert === undefined && (wanted === 'require' || wanted === 'verify-ca' || wanted === 'verify-full')) {
+    problems.push(`listen.tls.cert: missing, allowed: a file name, since mode = "${wanted}"`)
+  }
   const server = table(table(file, 'server'), 'tls')
   const mode = text(server, 'mode')
   if ((mode === 'verify-ca' || mode === 'verify-full') && text(server, 'ca') === undefined) {

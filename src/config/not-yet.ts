@@ -2,7 +2,7 @@
  * What the configuration can say but this release cannot do. Refused where serving would not be what the file asks for;
  * noted where serving without it is right, only slower or less convenient.
  */
-import { list, type Raw, table, text, texts } from './raw-view.ts'
+import { list, type Raw, table, text } from './raw-view.ts'
 
 const RELEASE = 'not yet supported in this release'
 
@@ -19,16 +19,14 @@ export function notYetProblems(file: Raw): string[] {
   only(table(file, 'state'), 'store', ['file'], ['etcd'])
   only(table(file, 'pool'), 'mode', ['transaction'], ['session', 'statement'])
   only(table(file, 'failover'), 'mode', ['managed', 'off'], ['patroni'])
-  // A mode that promises encryption must not be served in the clear.
-  const tls = ['require', 'verify-ca', 'verify-full']
-  only(table(table(file, 'listen'), 'tls'), 'mode', ['disable', 'allow', 'prefer'], tls)
-  only(table(table(file, 'server'), 'tls'), 'mode', ['disable', 'allow', 'prefer'], tls)
+  // Clients' certificates are not looked at: a mode that promises it must not be served.
+  const tls = ['disable', 'allow', 'prefer', 'require']
+  only(table(table(file, 'listen'), 'tls'), 'mode', tls, ['verify-ca', 'verify-full'])
   const refuse = (section: Raw, name: string): void => {
     const value = section.value[name]
     if (value === undefined || value === '' || value === false || value === 0) return
     problems.push(`${section.path}.${name}: ${RELEASE}, leave it out`)
   }
-  refuse(table(table(file, 'server'), 'tls'), 'ca')
   refuse(table(file, 'auth'), 'query')
   refuse(table(file, 'read'), 'fleet')
   refuse(table(file, 'failover'), 'fence_command')
@@ -49,7 +47,5 @@ export function notYetNotes(file: Raw): string[] {
   for (const database of list(file, 'databases')) {
     for (const one of list(database, 'tables')) note(one, 'cache', 'reads of the table are not cached')
   }
-  const tls = table(table(file, 'listen'), 'tls')
-  if (texts(tls, 'cert') !== undefined) note(tls, 'cert', 'an SSLRequest is answered N')
   return notes
 }

@@ -175,7 +175,9 @@ export class Answers implements Owner {
     running.scout = false
     running.server = null
     if (running.failed && executor.transaction.state === 'virtual') executor.transaction.to('failed')
-    executor.client.unitEmitted()
+    if (!running.complete) return executor.client.unitEmitted()
+    executor.client.output.frame(ready(executor.status))
+    executor.finish(null)
   }
 
   #noteStatus(running: RunningUnit, status: number): void {
@@ -212,7 +214,12 @@ export class Answers implements Owner {
     return status === IN_FAILED_TRANSACTION ? [] : [...running.settings]
   }
 
-  #carry(server: ServerConnection, running: RunningUnit, names: readonly string[], row: ReadonlyArray<string | null>): void {
+  #carry(
+    server: ServerConnection,
+    running: RunningUnit,
+    names: readonly string[],
+    row: ReadonlyArray<string | null>,
+  ): void {
     const { client } = this.#executor
     const onServer = new Map(server.state.settings.values)
     const wanted = new Map(client.settings.values)

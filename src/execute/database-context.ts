@@ -83,7 +83,12 @@ export class DatabaseContext {
     }
     if (this.#topology === null || this.#catalog === null) return
     if (this.#router === null) {
-      this.#router = new Router({ catalog: this.#catalog, topology: this.#topology, planBytes: PLAN_BYTES, planner: planStatement })
+      this.#router = new Router({
+        catalog: this.#catalog,
+        topology: this.#topology,
+        planBytes: PLAN_BYTES,
+        planner: planStatement,
+      })
     } else this.#router.update(this.#catalog, this.#topology)
   }
 

@@ -16,7 +16,13 @@ import {
 } from '../../pool/request-queue.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import * as messages from '../protocol/backend-messages.ts'
-import { closeStatement, describeStatement, parseBindExecute, parseNamed, renameBind } from '../protocol/frontend-messages.ts'
+import {
+  closeStatement,
+  describeStatement,
+  parseBindExecute,
+  parseNamed,
+  renameBind,
+} from '../protocol/frontend-messages.ts'
 import { serverNameOf, type Statement } from './statement.ts'
 import {
   OP_BIND,

@@ -20,7 +20,7 @@ import { Placement } from './placement.ts'
 import { RunningUnit } from './running-unit.ts'
 import { addMarks, noteEffects, preliminaryTexts } from './effects.ts'
 import { Transaction } from './transaction.ts'
-import { OP_FLUSH, type Unit } from './unit.ts'
+import { OP_FLUSH, OP_SYNC, type Step, type Unit } from './unit.ts'
 
 const CANCEL_TIMEOUT_MS = 10_000
 
@@ -110,7 +110,7 @@ export class Executor {
     noteEffects(this, running, link)
     addMarks(this, running, link)
     if (running.mayCommit) this.#holdAnswer(running)
-    if (unit.steps.length > 0) emitSteps(server, answers, running.scout ? unit.steps.filter(s => s.op !== OP_FLUSH) : unit.steps)
+    if (unit.steps.length > 0) emitSteps(server, answers, running.scout ? unit.steps.filter(isAsked) : unit.steps)
     if (unit.error !== null) this.#emitError(running, unit.error)
     if (running.scout) {
       server.expect(KIND_SYNC | SKIP, answers, SCOUT)
@@ -196,11 +196,21 @@ export class Executor {
     this.placement.forget()
     for (const link of this.links.all()) {
       if (link.server.outstanding > 0) {
-        void cancelOnServer(link.pool.options.login, link.server.identity.pid, link.server.identity.secret, CANCEL_TIMEOUT_MS).catch(() => undefined)
+        void cancelOnServer(
+          link.pool.options.login,
+          link.server.identity.pid,
+          link.server.identity.secret,
+          CANCEL_TIMEOUT_MS,
+        ).catch(() => undefined)
       }
     }
     this.running?.marks?.close()
     this.transaction.marks?.close()
     this.links.dropAll('client disconnected')
   }
+}
+
+/** A scout has a Sync of its own. */
+function isAsked(step: Step): boolean {
+  return step.op !== OP_FLUSH && step.op !== OP_SYNC
 }

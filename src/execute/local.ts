@@ -56,7 +56,8 @@ export function answerLocally(executor: Executor, unit: Unit): boolean {
   let failed = false
   try {
     for (const step of unit.steps) answerStep(executor, step)
-    if (unit.error !== null) throw unit.error.sqlstate !== '42601' && executor.transaction.state === 'failed' ? aborted() : unit.error
+    if (unit.error !== null)
+      throw unit.error.sqlstate !== '42601' && executor.transaction.state === 'failed' ? aborted() : unit.error
   } catch (error) {
     if (!(error instanceof ShardwayError)) throw error
     executor.client.database.stats.errors++
@@ -129,7 +130,9 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
     case 'begin':
       if (transaction.state === 'virtual') warn(executor, '25001', 'there is already a transaction in progress')
       else transaction.start(textOf(step), command.readOnly ?? false, command.isolation ?? '', nowUs())
-      client.output.frame(messages.commandComplete(/\bstart\s+transaction\b/i.test(textOf(step)) ? 'START TRANSACTION' : 'BEGIN'))
+      client.output.frame(
+        messages.commandComplete(/\bstart\s+transaction\b/i.test(textOf(step)) ? 'START TRANSACTION' : 'BEGIN'),
+      )
       return
     case 'commit':
     case 'rollback':

@@ -63,11 +63,13 @@ export class Placement implements Waiter {
     }
     if (transaction.state === 'open') {
       const link = this.#executor.links.at(transaction.shard)
-      if (link === undefined) return this.#executor.refuse(new ShardwayError('server_lost', '08006', 'the server is gone'))
+      if (link === undefined)
+        return this.#executor.refuse(new ShardwayError('server_lost', '08006', 'the server is gone'))
       if (shard === ANY_SHARD || shard === link.shard) return this.#emitFresh(running, link)
-      if (!this.#leavePrelude(link)) return this.#executor.refuse(secondShard(this.#shardName(link.shard), this.#shardName(shard)))
+      if (!this.#leavePrelude(link))
+        return this.#executor.refuse(secondShard(this.#shardName(link.shard), this.#shardName(shard)))
     }
-    running.scout = isScout(unit) && !unit.complete
+    running.scout = isScout(unit) && (!unit.complete || transaction.state === 'virtual')
     if (running.scout) shard = this.#executor.client.database.defaultShard
     if (shard === ANY_SHARD) shard = this.#executor.links.first?.shard ?? this.#executor.client.homeShard
     running.shard = shard
@@ -80,7 +82,10 @@ export class Placement implements Waiter {
 
   #refuseSecondShard(running: RunningUnit, link: Link): void {
     const { unit } = running
-    const error = secondShard(this.#shardName(link.shard), this.#shardName(unit.steps.find(s => s.shard !== ANY_SHARD)?.shard ?? -1))
+    const error = secondShard(
+      this.#shardName(link.shard),
+      this.#shardName(unit.steps.find(s => s.shard !== ANY_SHARD)?.shard ?? -1),
+    )
     running.unit = { steps: [], complete: unit.complete, simple: unit.simple, error }
     this.#executor.emit(running, link)
   }
@@ -88,7 +93,12 @@ export class Placement implements Waiter {
   /** A block that ran nothing but preliminaries may move: they are undone here and run again there. */
   #leavePrelude(link: Link): boolean {
     const { transaction } = this.#executor
-    if (transaction.prelude === null || this.#executor.links.pins.size > 0 || link.server.status === IN_FAILED_TRANSACTION) return false
+    if (
+      transaction.prelude === null ||
+      this.#executor.links.pins.size > 0 ||
+      link.server.status === IN_FAILED_TRANSACTION
+    )
+      return false
     transaction.to('virtual')
     this.#executor.links.forget(link)
     internalQuery(link.server, 'ROLLBACK', error => {
@@ -195,11 +205,14 @@ export class Placement implements Waiter {
     }
     const snapshot = transaction.isolation === 'repeatable read'
     const mark = environment.watermark(database.name, this.#shardName(link.shard), link.pool.options.address)
-    const fresh = snapshot || (mark !== undefined && steps.every(s => s.plan === null || isFresh(this.#executor.client, s, s.plan, mark)))
+    const fresh =
+      snapshot ||
+      (mark !== undefined && steps.every(s => s.plan === null || isFresh(this.#executor.client, s, s.plan, mark)))
     if (fresh) return this.#reattach(running, link)
     if (nowUs() - running.startedUs > CATCH_UP_US) return this.#executor.refuse(notCaughtUp())
     environment.whenWatermarks(() => {
-      if (this.#executor.running === running && !this.#executor.closed && this.#executor.links.of(link.server) === link) this.#emitFresh(running, link)
+      if (this.#executor.running === running && !this.#executor.closed && this.#executor.links.of(link.server) === link)
+        this.#emitFresh(running, link)
     })
   }
 
@@ -211,23 +224,48 @@ export class Placement implements Waiter {
 }
 
 function isScout(unit: Unit): boolean {
-  return unit.error === null && unit.steps.every(({ op }) => op === OP_PARSE || op === OP_DESCRIBE_STATEMENT || op === OP_CLOSE_STATEMENT || op === OP_FLUSH || op === OP_SYNC)
+  return (
+    unit.error === null &&
+    unit.steps.every(
+      ({ op }) =>
+        op === OP_PARSE ||
+        op === OP_DESCRIBE_STATEMENT ||
+        op === OP_CLOSE_STATEMENT ||
+        op === OP_FLUSH ||
+        op === OP_SYNC,
+    )
+  )
 }
 
 function secondShard(first: string, second: string): ShardwayError {
-  return new ShardwayError('second_shard', '0A000', `the transaction runs on shard ${first} and cannot go on to shard ${second}`, {
-    hint: 'In this release a transaction stays on one shard: use one shard key in it.',
-  })
+  return new ShardwayError(
+    'second_shard',
+    '0A000',
+    `the transaction runs on shard ${first} and cannot go on to shard ${second}`,
+    {
+      hint: 'In this release a transaction stays on one shard: use one shard key in it.',
+    },
+  )
 }
 
 function readOnlyReplica(): ShardwayError {
-  return new ShardwayError('replica_only_reads', '0A000', 'the READ ONLY transaction runs on a replica, where this statement cannot run', {
-    hint: "Begin the transaction after SET shardway.role = 'primary'.",
-  })
+  return new ShardwayError(
+    'replica_only_reads',
+    '0A000',
+    'the READ ONLY transaction runs on a replica, where this statement cannot run',
+    {
+      hint: "Begin the transaction after SET shardway.role = 'primary'.",
+    },
+  )
 }
 
 function notCaughtUp(): ShardwayError {
-  return new ShardwayError('replica_behind', '40001', 'the replica of this READ ONLY transaction has not caught up in time', {
-    hint: "Try the transaction again, or begin it after SET shardway.role = 'primary'.",
-  })
+  return new ShardwayError(
+    'replica_behind',
+    '40001',
+    'the replica of this READ ONLY transaction has not caught up in time',
+    {
+      hint: "Try the transaction again, or begin it after SET shardway.role = 'primary'.",
+    },
+  )
 }

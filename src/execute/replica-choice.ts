@@ -4,7 +4,17 @@ import type { Plan } from '../../router/plan.ts'
 import type { Watermark } from '../process/messages.ts'
 import type { ExecutorClient } from './client.ts'
 import type { Transaction } from './transaction.ts'
-import { OP_BIND, OP_DESCRIBE_PORTAL, OP_DESCRIBE_STATEMENT, OP_EXECUTE, OP_PARSE, OP_QUERY, OP_SYNC, type Step, type Unit } from './unit.ts'
+import {
+  OP_BIND,
+  OP_DESCRIBE_PORTAL,
+  OP_DESCRIBE_STATEMENT,
+  OP_EXECUTE,
+  OP_PARSE,
+  OP_QUERY,
+  OP_SYNC,
+  type Step,
+  type Unit,
+} from './unit.ts'
 
 export interface Replica {
   readonly pool: Pool

@@ -48,10 +48,10 @@ function prune(watermarks: readonly Watermark[]): void {
   }
 }
 
-async function runCommand(message: Extract<ToWorker, { type: 'command' }>): Promise<void> {
+function runCommand(message: Extract<ToWorker, { type: 'command' }>): void {
   let error: string | null = null
   try {
-    await worker.command(message.command)
+    worker.command(message.command)
   } catch (caught) {
     error = caught instanceof Error ? caught.message : String(caught)
   }
@@ -82,8 +82,7 @@ function receive(message: ToWorker, socket: net.Socket | undefined): void {
     case 'lend':
       return send({ type: 'returned-share', pool: message.pool, size: worker.lend(message.pool) })
     case 'command':
-      void runCommand(message)
-      return
+      return runCommand(message)
     case 'drain':
       return worker.drain(() => send({ type: 'drained' }))
     case 'catalog-renewed':

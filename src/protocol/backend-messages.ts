@@ -1,6 +1,14 @@
 /** Messages that the proxy itself answers with, as whole frames. */
 import { ShardwayError } from '../errors/shardway-error.ts'
-import { COMMAND_COMPLETE, DATA_ROW, ERROR_RESPONSE, NOTICE, PARAMETER_STATUS, READY, ROW_DESCRIPTION } from './codes.ts'
+import {
+  COMMAND_COMPLETE,
+  DATA_ROW,
+  ERROR_RESPONSE,
+  NOTICE,
+  PARAMETER_STATUS,
+  READY,
+  ROW_DESCRIPTION,
+} from './codes.ts'
 
 function constant(type: string): Buffer {
   return Buffer.from([type.charCodeAt(0), 0, 0, 0, 4])
@@ -64,7 +72,10 @@ function fieldsFrame(type: number, fields: ErrorFields): Buffer {
   if (fields.hint) parts.push(`H${fields.hint}`)
   if (fields.position) parts.push(`P${fields.position}`)
   parts.push('')
-  return stringsFrame(type, parts.map(part => part.replaceAll('\0', '')))
+  return stringsFrame(
+    type,
+    parts.map(part => part.replaceAll('\0', '')),
+  )
 }
 
 export function errorResponse(fields: ErrorFields): Buffer {

@@ -1,5 +1,17 @@
 /** Messages that the proxy sends to servers on its own account, as whole frames. */
-import { BIND, CANCEL_REQUEST, CLOSE, DESCRIBE, EXECUTE, PARSE, PASSWORD, PROTOCOL_3_0, QUERY, SSL_REQUEST, SYNC } from './codes.ts'
+import {
+  BIND,
+  CANCEL_REQUEST,
+  CLOSE,
+  DESCRIBE,
+  EXECUTE,
+  PARSE,
+  PASSWORD,
+  PROTOCOL_3_0,
+  QUERY,
+  SSL_REQUEST,
+  SYNC,
+} from './codes.ts'
 
 export const sync = Buffer.from([SYNC, 0, 0, 0, 4])
 

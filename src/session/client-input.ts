@@ -208,7 +208,8 @@ export class ClientInput implements FrameHandler {
     } finally {
       this.#draining = false
     }
-    if (this.#inboxBytes <= MAX_INBOX_BYTES && this.#options.socket.isPaused() && !this.#closed) this.#options.socket.resume()
+    if (this.#inboxBytes <= MAX_INBOX_BYTES && this.#options.socket.isPaused() && !this.#closed)
+      this.#options.socket.resume()
   }
 
   /** The part of the unit that was handed on is on its way; more of it may come. */

@@ -98,7 +98,11 @@ export class ClientLogin {
     const size = this.#buffer.length
     if (size < 1) return false
     if (this.#buffer[0] !== code.PASSWORD) {
-      throw new ShardwayError('protocol_violation', '08P01', `expected SASL response, got message type ${this.#buffer[0] ?? 0}`)
+      throw new ShardwayError(
+        'protocol_violation',
+        '08P01',
+        `expected SASL response, got message type ${this.#buffer[0] ?? 0}`,
+      )
     }
     if (size < 5) return false
     const length = this.#buffer.readUInt32BE(1)
@@ -112,7 +116,12 @@ export class ClientLogin {
 
   #firstPacket(): boolean {
     const buffer = this.#buffer
-    if (buffer[0] === TLS_HANDSHAKE && this.#phase === 'first' && this.#tls === '' && this.#options.environment.tls !== null) {
+    if (
+      buffer[0] === TLS_HANDSHAKE &&
+      this.#phase === 'first' &&
+      this.#tls === '' &&
+      this.#options.environment.tls !== null
+    ) {
       this.#buffer = Buffer.alloc(0)
       this.#startTls(buffer)
       return false
@@ -169,12 +178,17 @@ export class ClientLogin {
 
   #startup(packet: Buffer, version: number): void {
     if (version >>> 16 !== 3) {
-      throw new ShardwayError('protocol_version', '0A000', `unsupported frontend protocol ${version >>> 16}.${version & 0xffff}: server supports 3.0`)
+      throw new ShardwayError(
+        'protocol_version',
+        '0A000',
+        `unsupported frontend protocol ${version >>> 16}.${version & 0xffff}: server supports 3.0`,
+      )
     }
     this.#parameters = readParameters(packet)
     this.#user = this.#parameters.get('user') ?? ''
     this.#database = this.#parameters.get('database') ?? this.#user
-    if (this.#user === '') throw new ShardwayError('bad_startup', '28000', 'no PostgreSQL user name specified in startup packet')
+    if (this.#user === '')
+      throw new ShardwayError('bad_startup', '28000', 'no PostgreSQL user name specified in startup packet')
     if (this.#parameters.has('replication') && this.#parameters.get('replication') !== 'false') {
       throw new ShardwayError('replication', '0A000', 'replication connections through the proxy are not supported', {
         hint: 'Connect to the server itself.',
@@ -211,7 +225,9 @@ export class ClientLogin {
     const head = Buffer.alloc(8)
     head.writeInt32BE(0, 0) // minor version
     head.writeInt32BE(unknown.length, 4)
-    this.#socket.write(frame(code.NEGOTIATE_VERSION, Buffer.concat([head, Buffer.from(unknown.map(name => `${name}\0`).join(''))])))
+    this.#socket.write(
+      frame(code.NEGOTIATE_VERSION, Buffer.concat([head, Buffer.from(unknown.map(name => `${name}\0`).join(''))])),
+    )
   }
 
   #sasl(body: Buffer): void {
@@ -242,9 +258,16 @@ export class ClientLogin {
       throw new ShardwayError('no_database', '3D000', `database "${this.#database}" does not exist`)
     }
     if (!environment.users.mayEnter(this.#user, this.#database)) {
-      throw new ShardwayError('not_allowed', '28000', `user "${this.#user}" may not enter database "${this.#database}"`, {
-        hint: isConsole(this.#database) ? 'The console needs admin = true or stats = true.' : 'See [[users]] databases.',
-      })
+      throw new ShardwayError(
+        'not_allowed',
+        '28000',
+        `user "${this.#user}" may not enter database "${this.#database}"`,
+        {
+          hint: isConsole(this.#database)
+            ? 'The console needs admin = true or stats = true.'
+            : 'See [[users]] databases.',
+        },
+      )
     }
     this.#phase = 'done'
     clearTimeout(this.#timer)

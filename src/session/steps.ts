@@ -100,9 +100,14 @@ export class Steps {
 
   functionCall(buffer: Buffer, start: number, end: number): Step {
     if (this.#context.router.shardCount > 1) {
-      throw new ShardwayError('function_call', '0A000', 'the function call protocol is not supported on a sharded database', {
-        hint: 'Call the function with SELECT.',
-      })
+      throw new ShardwayError(
+        'function_call',
+        '0A000',
+        'the function call protocol is not supported on a sharded database',
+        {
+          hint: 'Call the function with SELECT.',
+        },
+      )
     }
     return makeStep(OP_FUNCTION, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
   }
@@ -133,15 +138,28 @@ export class Steps {
       throw new ShardwayError('duplicate_statement', '42P05', `prepared statement "${name}" already exists`)
     }
     const plan = this.#find(buffer, nameEnd + 1, textEnd)
-    const types = count === 0 ? NO_TYPES : Array.from({ length: count }, (_, i) => buffer.readUInt32BE(textEnd + 3 + 4 * i))
-    const statement = this.#statement(name, Buffer.from(buffer.subarray(nameEnd + 1, end)), textEnd - nameEnd - 1, types)
+    const types =
+      count === 0 ? NO_TYPES : Array.from({ length: count }, (_, i) => buffer.readUInt32BE(textEnd + 3 + 4 * i))
+    const statement = this.#statement(
+      name,
+      Buffer.from(buffer.subarray(nameEnd + 1, end)),
+      textEnd - nameEnd - 1,
+      types,
+    )
     return makeStep(OP_PARSE, buffer, start, end, plan, ANY_SHARD, NO_SLOTS, statement)
   }
 
   #statement(name: string, rest: Buffer, textLength: number, types: readonly number[]): Statement {
     const { shared, settingsSignature } = this.#context
     const key = name === '' ? '' : `${settingsSignature}\0${rest.toString('latin1')}`
-    const statement: Statement = { id: key === '' ? shared.nextId() : shared.share(key), name, rest, textLength, types, key }
+    const statement: Statement = {
+      id: key === '' ? shared.nextId() : shared.share(key),
+      name,
+      rest,
+      textLength,
+      types,
+      key,
+    }
     if (name === '') this.#forget('')
     this.#statements.set(name, statement)
     return statement
@@ -157,7 +175,8 @@ export class Steps {
   #lookUp(name: string): Statement {
     const statement = this.#statements.get(name)
     if (statement !== undefined) return statement
-    const message = name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`
+    const message =
+      name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`
     throw new ShardwayError('no_statement', '26000', message)
   }
 

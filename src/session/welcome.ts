@@ -45,7 +45,8 @@ export function welcome(
   socket.on('close', onClose)
   try {
     const database = environment.database(login.database)
-    if (database === null) throw new ShardwayError('no_database', '3D000', `database "${login.database}" does not exist`)
+    if (database === null)
+      throw new ShardwayError('no_database', '3D000', `database "${login.database}" does not exist`)
     const settings = startupSettings(login.parameters)
     refuseEncoding(database, settings)
     parametersFor(database, login.user, settings, (error, parameters) => {
@@ -86,9 +87,14 @@ function refuseEncoding(database: DatabaseContext, settings: Settings): void {
   const encoding = settings.values.get('client_encoding')
   if (encoding === undefined || database.topology.shardNames.length === 1) return
   if (UTF8_NAMES.has(encoding.toLowerCase().replaceAll(/['"]/g, ''))) return
-  throw new ShardwayError('client_encoding', '0A000', `client_encoding ${encoding} is not supported on a sharded database`, {
-    hint: 'Use client_encoding=UTF8.',
-  })
+  throw new ShardwayError(
+    'client_encoding',
+    '0A000',
+    `client_encoding ${encoding} is not supported on a sharded database`,
+    {
+      hint: 'Use client_encoding=UTF8.',
+    },
+  )
 }
 
 type Callback = (error: ShardwayError | null, parameters: ReadonlyMap<string, string>) => void

@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Literals } from '../../router/literals.ts'
-import type { KeySource, Plan } from '../../router/plan.ts'
+import type { KeySource } from '../../router/plan.ts'
 import { loadParser } from '../../router/planner/parse.ts'
 import type { PlanInput, PlanOutput } from '../../router/planner/types.ts'
 import type { PlanContext } from '../../router/router.ts'
@@ -23,6 +23,20 @@ beforeAll(() => loadParser())
 beforeEach(() => {
   asked.length = 0
 })
+
+/** Takes the second literal for the key. */
+function takesWrongLiteral(input: PlanInput): PlanOutput {
+  const literal: KeySource = { from: 'literal', index: 1, negate: false, type: INT, maxChars: 0 }
+  const constant: KeySource = { from: 'constant', type: INT, text: '1' }
+  return { plan: planWith([input.literals === null ? constant : literal]), exactOnly: false }
+}
+
+/** Refuses the place of the word `here`. */
+function refusesHere(input: PlanInput): PlanOutput {
+  const position = input.bytes.indexOf('here')
+  const refusal = { sqlstate: '0A000', message: 'no', hint: '', position }
+  return { plan: planWith([], { refusal, tier: 'refused' }), exactOnly: false }
+}
 
 describe('plans are found again', () => {
   test('texts of one template share a plan and find their own shard', () => {
@@ -48,8 +62,7 @@ describe('plans are found again', () => {
     [`' -5 '`, -5],
   ])('id = %s', (spelling, key) => {
     const r = router()
-    const other = key === null ? null : key < 0 ? -6 : 6
-    if (key === null || other === null) return void find(r, `select * from t where id = ${spelling}`)
+    const other = key < 0 ? -6 : 6
     expect(route(r, `select * from t where id = ${spelling}`)).toBe(shardOf(slotOfNumber(key)))
     expect(r.slots).toEqual([slotOfNumber(key)])
     route(r, `select * from t where id = ${spelling.replace(/\d+/, '6')}`)
@@ -73,12 +86,7 @@ describe('plans are found again', () => {
   })
 
   test('a planner that takes the wrong literal, or keeps a constant, is not believed', () => {
-    const wrong = (input: PlanInput): PlanOutput => {
-      const literal: KeySource = { from: 'literal', index: 1, negate: false, type: INT, maxChars: 0 }
-      const constant: KeySource = { from: 'constant', type: INT, text: '1' }
-      return { plan: planWith([input.literals === null ? constant : literal]), exactOnly: false }
-    }
-    const r = router(wrong)
+    const r = router(takesWrongLiteral)
     route(r, 'select * from t where id = 1 and x = 2')
     expect(r.slots).toEqual([slotOfNumber(1)])
     const kept = router(() => ({ plan: planWith([{ from: 'constant', type: INT, text: '1' }]), exactOnly: false }))
@@ -156,12 +164,7 @@ describe('plans are found again', () => {
   })
 
   test('a refusal points to its own text, whatever stands before it', () => {
-    const at = (input: PlanInput): PlanOutput => {
-      const position = input.bytes.indexOf('here')
-      const refusal = { sqlstate: '0A000', message: 'no', hint: '', position }
-      return { plan: planWith([], { refusal, tier: 'refused' }), exactOnly: false }
-    }
-    const r = router(at)
+    const r = router(refusesHere)
     for (const sql of [
       'select 1 /* a */, here',
       `select 22222 /* bbbb */, here`,

@@ -34,7 +34,7 @@ async function checkDatabase(config: Config, database: DatabaseConfig): Promise<
     if (node.facts !== null) facts.push(node.facts)
   }
   checkTogether(database, facts, findings)
-  const schemas = await readSchemas(database, facts, findings)
+  const schemas = await readSchemas(config, database, facts, findings)
   const expected = schemas.get(database.default_shard)
   if (expected === undefined) return findings
   findings.push(...checkTables(database, expected))
@@ -53,6 +53,7 @@ async function checkDatabase(config: Config, database: DatabaseConfig): Promise<
 
 /** The schema of each shard's primary, by the shard's name. */
 async function readSchemas(
+  config: Config,
   database: DatabaseConfig,
   facts: readonly NodeFacts[],
   findings: Finding[],
@@ -63,7 +64,13 @@ async function readSchemas(
     if (primary === undefined) continue
     const where = `${database.name}/${shard.name}/${primary.address}`
     try {
-      const answer = await withConnection(primary.address, shard.dbname, controlLogin(database), readSchema)
+      const answer = await withConnection(
+        config.server.tls,
+        primary.address,
+        shard.dbname,
+        controlLogin(database),
+        readSchema,
+      )
       if ('result' in answer) schemas.set(shard.name, answer.result)
       else findings.push(failure(where, answer.failure.message, answer.failure.hint))
     } catch (error) {

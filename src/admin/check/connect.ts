@@ -1,11 +1,12 @@
 /** Connections of `shardway check`: one at a time, closed again, with the reason where there is none. */
-import { Client } from 'pg'
+import type { Client } from 'pg'
+import { connectControl, dropConnection } from '../../../pool/control-connection.ts'
 import { parseHostPort } from '../../config/names.ts'
-import type { DatabaseConfig, UserConfig } from '../../config/schema.ts'
+import type { Config, DatabaseConfig, UserConfig } from '../../config/schema.ts'
 
 const CONNECT_TIMEOUT_MS = 5000
 /** One slow catalog query must not hold the whole check. */
-const STATEMENT_TIMEOUT_MS = 30_000
+const QUERY_TIMEOUT_MS = 30_000
 
 export interface Login {
   /** `control_user`, `server_user` or the user's place in the file. */
@@ -38,37 +39,32 @@ export interface ConnectFailure {
   readonly hint: string
 }
 
-/** Runs `work` on a connection, or says why there is none. */
+/** Runs `work` on a connection with an empty search_path but for pg_catalog, or says why there is none. */
 export async function withConnection<Result>(
+  tls: Config['server']['tls'],
   address: string,
   dbname: string,
   login: Login,
   work: (client: Client) => Promise<Result>,
 ): Promise<{ readonly result: Result } | { readonly failure: ConnectFailure }> {
   const { host, port } = parseHostPort(address) ?? { host: address, port: 5432 }
-  const client = new Client({
-    host,
-    port,
-    database: dbname,
-    user: login.user,
-    // An empty string keeps pg from looking at PGPASSWORD and .pgpass: only what the file says is tried.
-    password: login.password ?? '',
-    ssl: false,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    application_name: 'shardway-check',
-    options: '-c search_path= -c client_encoding=UTF8',
-  })
-  client.on('error', () => undefined)
+  // An empty password keeps PGPASSWORD and .pgpass out: only what the file says is tried.
+  const target = { host, port, dbname, user: login.user, password: login.password ?? '' }
+  let client: Client
   try {
-    await client.connect()
+    client = await connectControl(target, {
+      tls,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      queryTimeoutMs: QUERY_TIMEOUT_MS,
+      applicationName: 'shardway check',
+    })
   } catch (error) {
     return { failure: connectFailure(error, login) }
   }
   try {
     return { result: await work(client) }
   } finally {
-    await client.end().catch(() => undefined)
+    dropConnection(client)
   }
 }
 

@@ -48,7 +48,9 @@ export async function checkNode(
 ): Promise<NodeFacts | null> {
   const where = `${database.name}/${shard.name}/${address}`
   const control = controlLogin(database)
-  const asked = await withConnection(address, shard.dbname, control, client => client.query<ServerRow>(SERVER_SQL))
+  const asked = await withConnection(config.server.tls, address, shard.dbname, control, client =>
+    client.query<ServerRow>(SERVER_SQL),
+  )
   if ('failure' in asked) {
     findings.push(failure(where, asked.failure.message, asked.failure.hint))
     // Nothing listens there: the other users would only say so again.
@@ -58,7 +60,9 @@ export async function checkNode(
   if (row !== undefined) serverFindings(where, row, database, findings)
   for (const login of serverLogins(database, config.users)) {
     if (login.user === control.user && login.password === control.password) continue
-    const tried = await withConnection(address, shard.dbname, login, client => mayUseTemporary(client))
+    const tried = await withConnection(config.server.tls, address, shard.dbname, login, client =>
+      mayUseTemporary(client),
+    )
     if ('failure' in tried) findings.push(failure(where, tried.failure.message, tried.failure.hint))
     else if (!tried.result && row?.in_recovery === false) {
       findings.push(

@@ -33,7 +33,7 @@ export async function checkPrivileges(
   const names = [...placements.keys()].filter(name => schema.tables.get(name)?.parent === '')
   if (names.length === 0) return
   for (const login of serverLogins(database, config.users)) {
-    const answer = await withConnection(node.address, node.dbname, login, client =>
+    const answer = await withConnection(config.server.tls, node.address, node.dbname, login, client =>
       client.query<PrivilegeRow>(PRIVILEGES_SQL, [names]),
     )
     // Why it cannot connect has been said.

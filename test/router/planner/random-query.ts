@@ -65,7 +65,13 @@ export class QueryMaker {
         return `select distinct ${plain} from ${from}${where}`
       case 'group': {
         const by = random.pick(['k', 'x', 'k, x', '1'])
-        const key = by === '1' ? `${first}.k` : by.split(', ').map(name => `${first}.${name}`).join(', ')
+        const key =
+          by === '1'
+            ? `${first}.k`
+            : by
+                .split(', ')
+                .map(name => `${first}.${name}`)
+                .join(', ')
         const shown = by === 'x' ? `${first}.x as k` : `${first}.k as k`
         return `select ${shown}, count(*)::int as x, min(${random.pick(own)}.y) as y from ${from}${where} group by ${by === '1' ? '1' : key}`
       }

@@ -88,7 +88,7 @@ async function answer(schema: string, sql: string): Promise<string> {
   const result = await client.query({ text: sql, rowMode: 'array' })
   return result.rows
     .map(row => JSON.stringify(row))
-    .sort()
+    .toSorted()
     .join('\n')
 }
 

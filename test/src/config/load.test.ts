@@ -157,6 +157,18 @@ name = "neither"
     ).toBe(true)
   })
 
+  it('of TLS', () => {
+    expect(problems(`[listen.tls]\nmode = "require"\n${SMALL}`)[0]).toContain('listen.tls.cert: missing')
+    expect(problems(`[listen.tls]\nmode = "verify-ca"\ncert = "a"\nkey = "b"\n${SMALL}`)[0]).toContain(
+      'not yet supported',
+    )
+    expect(problems(`[server.tls]\nmode = "verify-full"\n${SMALL}`)[0]).toContain('server.tls.ca: missing')
+    expect(parseConfig(`[server.tls]\nca = "a"\n${SMALL}`, '/x', {}).server.tls).toEqual({
+      mode: 'verify-full',
+      ca: '/x/a',
+    })
+  })
+
   it('need a plain password where the client itself is the server user', () => {
     const verifier = `SCRAM-SHA-256$4096:${btoa('salt')}$${btoa('stored')}:${btoa('server')}`
     const found = problems(SMALL.replace('plain-secret', verifier))

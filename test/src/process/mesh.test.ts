@@ -24,7 +24,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function join_(serial: number): Promise<Member> {
+async function joinMesh(serial: number): Promise<Member> {
   const marks = new Marks({ nowUs })
   const mesh = new Mesh({ marks, folder, serial })
   await mesh.listen()
@@ -38,9 +38,11 @@ const acknowledged = (set: { onAcknowledged(callback: () => void): void }): Prom
     set.onAcknowledged(resolve)
   })
 
+const later = (): number => nowUs() + 1e9
+
 async function pair(): Promise<[Member, Member]> {
-  const a = await join_(1)
-  const b = await join_(2)
+  const a = await joinMesh(1)
+  const b = await joinMesh(2)
   for (const { mesh } of [a, b]) mesh.setSiblings([1, 2])
   await vi.waitFor(() => expect(a.marks.serving && b.marks.serving).toBe(true))
   return [a, b]
@@ -48,7 +50,7 @@ async function pair(): Promise<[Member, Member]> {
 
 describe('Mesh', () => {
   it('needs no messages for one worker', async () => {
-    const { marks, mesh } = await join_(1)
+    const { marks, mesh } = await joinMesh(1)
     mesh.setSiblings([1])
     const set = marks.open('app')
     set.add(7, 1)
@@ -59,7 +61,6 @@ describe('Mesh', () => {
 
   it('marks a write on the sibling before it is acknowledged, until it ends', async () => {
     const [a, b] = await pair()
-    const later = (): number => nowUs() + 1e9
     expect(b.marks.isFresh('app', 7, 1, later())).toBe(true)
     const set = a.marks.open('app')
     set.add(7, 1)
@@ -87,7 +88,7 @@ describe('Mesh', () => {
     set.add(7, 1)
     await acknowledged(set)
     const before = nowUs()
-    const c = await join_(3)
+    const c = await joinMesh(3)
     c.mesh.setSiblings([1, 2, 3])
     expect(c.marks.serving).toBe(false)
     expect(c.marks.isFresh('app', 9, 9, nowUs() + 1e9)).toBe(false)
@@ -105,7 +106,7 @@ describe('Mesh', () => {
   })
 
   it('waits for a sibling that lives but is not connected, and for a dead one no more', async () => {
-    const a = await join_(1)
+    const a = await joinMesh(1)
     a.mesh.setSiblings([1, 2])
     expect(a.marks.serving).toBe(false)
     const set = a.marks.open('app')
