@@ -171,16 +171,15 @@ export class Pool {
   /** Timeouts, a few times a second. */
   tick(now: number): void {
     const { waitTimeoutMs, lifetimeMs, idleTimeoutMs } = this.options
-    while (
-      waitTimeoutMs > 0 &&
-      this.#waiting[0] !== undefined &&
-      now - this.#waiting[0].sinceUs > waitTimeoutMs * 1000
-    ) {
+    for (;;) {
+      const first = this.#waiting[0]
+      if (waitTimeoutMs === 0 || first === undefined || now - first.sinceUs <= waitTimeoutMs * 1000) break
       const error = new ShardwayError('query_wait_timeout', '57014', 'query_wait_timeout', {
         detail: `No server connection of pool ${this.options.name} became free within ${waitTimeoutMs} ms.`,
         hint: 'Raise [pool] default_pool_size or query_wait_timeout, or look for long transactions in SHOW CLIENTS.',
       })
-      this.#waiting.shift()?.waiter.onServerUnavailable(error)
+      this.#waiting.shift()
+      first.waiter.onServerUnavailable(error)
     }
     const nowMs = now / 1000
     for (const server of [...this.#idle]) {

@@ -24,7 +24,7 @@ export interface PoolServices {
   suspect(database: string, shard: string, address: string): void
   plainPassword(user: string): string | null
   /** PEM text of [server.tls] ca. */
-  readonly serverCa: string | undefined
+  serverCa(): string | undefined
 }
 
 export class DatabaseContext {
@@ -178,7 +178,7 @@ export class DatabaseContext {
     const address: ServerAddress = {
       host: node.host,
       port: node.port,
-      tls: { mode: tls.mode, ca: this.#services.serverCa },
+      tls: { mode: tls.mode, ca: this.#services.serverCa() },
     }
     return new Pool({
       name,

@@ -13,7 +13,7 @@ import { createLog, type Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
 import { ClientLogin, isConsole, type LoggedIn } from '../session/client-login.ts'
 import { ConsoleSession } from '../session/console-session.ts'
-import { DatabaseContext } from '../execute/database-context.ts'
+import { DatabaseContext, type PoolServices } from '../execute/database-context.ts'
 import type { CancelKey, Environment, TlsContext } from '../execute/environment.ts'
 import type { Session } from '../session/session.ts'
 import { SharedStatements } from '../execute/shared-statements.ts'
@@ -122,17 +122,13 @@ export class Worker implements Environment {
     else this.tls = { secureContext: tls.createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) }) }
   }
 
-  #poolServices() {
-    const worker = this
+  #poolServices(): PoolServices {
     return {
-      shareOf: (pool: string) => worker.#shareOf(pool),
-      wantShare: (pool: string) => worker.#send({ type: 'want-share', pool }),
-      suspect: (database: string, shard: string, address: string) =>
-        worker.#send({ type: 'suspect', database, shard, address }),
-      plainPassword: (user: string) => worker.users.plainPassword(user),
-      get serverCa() {
-        return worker.#serverCa
-      },
+      shareOf: pool => this.#shareOf(pool),
+      wantShare: pool => this.#send({ type: 'want-share', pool }),
+      suspect: (database, shard, address) => this.#send({ type: 'suspect', database, shard, address }),
+      plainPassword: user => this.users.plainPassword(user),
+      serverCa: () => this.#serverCa,
     }
   }
 

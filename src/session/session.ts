@@ -237,7 +237,7 @@ export class Session implements ExecutorClient, StepContext {
     if (refusal === null) return
     throw new ShardwayError('not_supported', refusal.sqlstate, refusal.message, {
       hint: refusal.hint,
-      position: refusal.position + 1,
+      position: this.router.refusalPosition(plan),
     })
   }
 }

@@ -239,7 +239,7 @@ export class Steps {
 }
 
 function slotsOf(router: Router, plan: Plan): readonly number[] {
-  return plan.target.kind === 'keys' && router.slots.length > 0 ? [...router.slots] : NO_SLOTS
+  return plan.target.kind === 'keys' && router.slotsComplete && router.slots.length > 0 ? [...router.slots] : NO_SLOTS
 }
 
 function makeStep(

@@ -73,7 +73,7 @@ export function welcome(
           homeShard: id % shards,
           tls: login.tls,
           connectedAtMs: Date.now(),
-          onClosed: callbacks.onClosed,
+          onClosed: session => callbacks.onClosed(session),
         }),
       )
     })

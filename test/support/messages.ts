@@ -65,8 +65,11 @@ export function show(message: Message, typeName: (oid: number) => string = Strin
     case 'D':
       return [name, valuesOf(message).map(value => (value === null ? null : printable(value)))]
     case 'E':
-    case 'N':
-      return [name, fieldsOf(message)]
+    case 'N': {
+      // Where in Postgres's own source it was said: nothing that an answer of Shardway's could have.
+      const { F: _file, L: _line, R: _routine, ...fields } = fieldsOf(message)
+      return [name, fields]
+    }
     case 'C':
     case 'Z':
     case 'd':
