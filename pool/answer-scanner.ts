@@ -242,8 +242,10 @@ export class AnswerScanner {
       owner !== null && owner.onServerError(this.#server, buffer, offset, end, skip, this.#queue.data) && !skip
     if (this.#server.closed) return -1
     const base = kind & KIND_MASK
+    // Before the queue is emptied: without a Sync behind it nobody would be left to hand it to.
+    if (forward) this.#hand(buffer, offset, end)
     if (base !== KIND_QUERY && base !== KIND_SYNC && base !== KIND_FUNCTION) this.#discardToSync()
-    return this.#locals(buffer, forward ? offset : end, end)
+    return this.#locals(buffer, end, end)
   }
 
   /** After an error the server skips everything up to the next Sync. */

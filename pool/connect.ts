@@ -183,7 +183,6 @@ async function logIn(socket: net.Socket, login: Login): Promise<ServerIdentity> 
         ['user', login.user],
         ['database', login.database],
         ['client_encoding', 'UTF8'],
-        ['application_name', 'shardway'],
       ]),
     ),
   )

@@ -4,7 +4,6 @@
  */
 import { ShardwayError } from '../src/errors/shardway-error.ts'
 import { nowUs } from '../src/observe/clock.ts'
-import { IDLE } from '../src/protocol/codes.ts'
 import { type Login, openServer } from './connect.ts'
 import { internalQuery } from './internal-query.ts'
 import type { OidPatch } from './oid-patch.ts'
@@ -114,7 +113,7 @@ export class Pool {
   release(server: ServerConnection): void {
     server.owner = null
     if (server.closed) return
-    if (server.outstanding > 0 || server.status !== IDLE) {
+    if (!server.clean) {
       server.destroy('given back while busy')
       return
     }

@@ -5,7 +5,7 @@ import * as code from '../src/protocol/codes.ts'
 import { AnswerScanner } from './answer-scanner.ts'
 import type { OidPatch } from './oid-patch.ts'
 import type { Owner } from './owner.ts'
-import { KIND_LOCAL, RequestQueue } from './request-queue.ts'
+import { KIND_FUNCTION, KIND_LOCAL, KIND_MASK, KIND_QUERY, KIND_SYNC, RequestQueue } from './request-queue.ts'
 import { ServerState } from './server-state.ts'
 
 const FLUSH_BYTES = 64 * 1024
@@ -35,6 +35,11 @@ export class ServerConnection {
   #out: Buffer[] = []
   #outBytes = 0
   #flushScheduled = false
+  /**
+   * Extended messages were sent and no Sync yet. With Flush all of them may be answered: the queue is empty and the status
+   * still that of the last ReadyForQuery, while the server is inside a transaction that the next Sync would commit.
+   */
+  #inBatch = false
   readonly #scanner: AnswerScanner
 
   constructor(socket: Socket, identity: ServerIdentity, onClosed: (server: ServerConnection) => void) {
@@ -64,8 +69,15 @@ export class ServerConnection {
     return this.#outBytes + this.socket.writableLength > 1024 * 1024
   }
 
+  /** Nothing is due, no transaction is open, and no batch waits for its Sync: anyone may have the connection next. */
+  get clean(): boolean {
+    return this.#queue.size === 0 && !this.#inBatch && this.status === code.IDLE
+  }
+
   /** Announces a request; its bytes follow through `send`. */
   expect(kind: number, owner: Owner, data: unknown = null): void {
+    const base = kind & KIND_MASK
+    this.#inBatch = base !== KIND_SYNC && base !== KIND_QUERY && base !== KIND_FUNCTION
     this.#queue.push(kind, owner, data)
   }
 

@@ -65,6 +65,8 @@ export type SessionCommand =
   | { readonly kind: 'shardway-set'; readonly name: string; readonly value: string | null; readonly local: boolean }
   | { readonly kind: 'shardway-show'; readonly name: string }
   | { readonly kind: 'copy-in' }
+  /** DEALLOCATE name, or ALL (null): the session knows which statements are the protocol's. */
+  | { readonly kind: 'deallocate'; readonly name: string | null }
 
 /** A table that the statement touches, as marks know it (`relation` is the catalog's id on default_shard). */
 export interface Touch {
@@ -78,6 +80,8 @@ export interface Plan {
   /** Statements in the text. 0: an empty query. */
   readonly statements: number
   readonly command: SessionCommand | null
+  /** The commands among all statements of the text, in order. */
+  readonly commands: readonly SessionCommand[]
   readonly target: Target
   readonly refusal: Refusal | null
   readonly access: 'read' | 'write'

@@ -112,6 +112,11 @@ function planSession(a: Analysis, statement: Node, env: Env, alone: boolean): Se
     planCall(a, statement.CallStmt, env)
     return null
   }
+  if ('DeallocateStmt' in statement) {
+    const { isall, name } = statement.DeallocateStmt
+    if (!alone) a.problem(firm('DEALLOCATE among several statements', 'Send it as a statement of its own.'))
+    return { kind: 'deallocate', name: isall === true ? null : (name ?? '') }
+  }
   if (!planStateful(a, statement)) planDefinition(a, statement, env)
   return null
 }
@@ -124,8 +129,6 @@ function planStateful(a: Analysis, statement: Node): boolean {
   } else if ('ExecuteStmt' in statement) {
     a.useAnything(true)
     sessionBound(a, 'EXECUTE', 'prepare', 'Use prepared statements of the protocol, as drivers do.')
-  } else if ('DeallocateStmt' in statement) {
-    if (statement.DeallocateStmt.isall !== true) a.problem(firm('DEALLOCATE of one statement', 'Use DEALLOCATE ALL.'))
   } else if ('ListenStmt' in statement) {
     sessionBound(a, 'LISTEN', 'listen')
   } else if ('UnlistenStmt' in statement) {

@@ -41,6 +41,7 @@ function plan(a: Analysis, statements: readonly Node[]): PlanOutput {
   const made: Plan = {
     statements: statements.length,
     command: only,
+    commands: commands.filter(command => command !== null),
     target,
     refusal,
     access: a.writes ? 'write' : 'read',
@@ -89,6 +90,7 @@ function emptyPlan(hints: ReadonlyMap<string, string>): Plan {
   return {
     statements: 0,
     command: null,
+    commands: [],
     target: { kind: 'any' },
     refusal: null,
     access: 'read',

@@ -184,18 +184,15 @@ export class Answers implements Owner {
     const executor = this.#executor
     const { transaction, client } = executor
     const { floors } = executor.placement
-    running.marks?.close()
     const now = nowUs()
     const seen = running.watermark?.replayedUs ?? now
     floors.set(running.shard, Math.max(floors.get(running.shard) ?? -1, seen))
     client.database.stats.queries += running.queries
     if (status !== IDLE) {
-      if (transaction.state === 'none') {
-        transaction.to('open')
-        transaction.shard = running.shard
-      }
+      if (transaction.state === 'none') this.#blockBegan(running)
       return
     }
+    running.marks?.close()
     client.database.stats.transactions++
     client.database.stats.transactionTimeUs += now - (transaction.startedUs || running.startedUs)
     if (transaction.state !== 'open') return
@@ -205,6 +202,16 @@ export class Answers implements Owner {
     for (const name of transaction.settings) running.settings.add(name)
     transaction.to('none')
     client.transactionEnded()
+  }
+
+  /** BEGIN stood among the unit's statements: what they did ends with the block, not with the unit. */
+  #blockBegan(running: RunningUnit): void {
+    const { transaction } = this.#executor
+    transaction.to('open')
+    transaction.shard = running.shard
+    transaction.marks = running.marks
+    transaction.changesCatalog = running.changesCatalog
+    for (const name of running.settings) transaction.settings.add(name)
   }
 
   /** What SET, RESET, SET LOCAL, a rollback left behind is asked of the server itself: its words are replayed elsewhere. */

@@ -36,6 +36,9 @@ export interface ExecutorClient {
   parseDropped(statement: Statement): void
   /** DISCARD ALL or DEALLOCATE ALL. */
   statementsGone(): void
+  hasStatement(name: string): boolean
+  /** Forgets one of the client's statements, or all (null). Throws 26000. */
+  deallocate(name: string | null): void
   /** SET [LOCAL] shardway.NAME; null resets. Throws 22023. */
   setOption(name: string, value: string | null, local: boolean): void
   /** SHOW shardway.NAME. */

@@ -20,25 +20,38 @@ export function noteEffects(executor: Executor, running: RunningUnit, link: Link
     running.queries++
     const write = plan.access === 'write'
     if (write) running.wrote = true
-    if (plan.command?.kind === 'commit') running.commits = true
+    if (plan.commands.some(command => command.kind === 'commit')) running.commits = true
     if (running.commits || plan.mixed || (write && !inBlock)) running.mayCommit = true
     if (plan.changesCatalog) {
       if (inBlock) transaction.changesCatalog = true
       else running.changesCatalog = true
     }
     if (plan.pin !== null) executor.links.pin(link, plan.pin)
-    if (plan.command !== null) noteCommand(executor, running, plan.command)
+    for (const command of plan.commands) noteCommand(executor, running, command)
     if (running.watermark === null && !transaction.replica) client.database.stats.readsOnPrimaries += write ? 0 : 1
     else client.database.stats.readsOnReplicas++
   }
 }
 
+/** What SET SESSION CHARACTERISTICS AS TRANSACTION may change. */
+const CHARACTERISTICS = [
+  'default_transaction_isolation',
+  'default_transaction_read_only',
+  'default_transaction_deferrable',
+]
+
+/** Settings that end with their transaction, or that cannot be read back. */
+function isCarried(name: string): boolean {
+  return name !== '' && name !== 'seed' && !name.startsWith('transaction_')
+}
+
 function noteCommand(executor: Executor, running: RunningUnit, command: SessionCommand): void {
-  if (command.kind === 'set') {
-    running.settings.add(command.name)
-    if (command.reset) running.resets.add(command.name)
-  } else if (command.kind === 'set-transaction') {
-    if (command.name !== '') running.settings.add(command.name)
+  if (command.kind === 'set' || command.kind === 'set-transaction') {
+    const names = command.name === 'session characteristics' ? CHARACTERISTICS : [command.name]
+    for (const name of names.filter(isCarried)) {
+      running.settings.add(name)
+      if (command.kind === 'set' && command.reset) running.resets.add(name)
+    }
   } else if (command.kind === 'reset-all') running.resetAll = true
   for (const name of running.settings) {
     if (executor.transaction.state === 'open') executor.transaction.settings.add(name)
@@ -47,7 +60,7 @@ function noteCommand(executor: Executor, running: RunningUnit, command: SessionC
 
 /** Marks what will be written, before it is sent (soundness 22). */
 export function addMarks(executor: Executor, running: RunningUnit, link: Link): void {
-  const { client, transaction } = executor
+  const { client } = executor
   for (const step of running.unit.steps) {
     const { plan } = step
     if (plan === null || plan.access !== 'write' || !client.database.hasReplicas(link.shard)) continue
@@ -59,7 +72,6 @@ export function addMarks(executor: Executor, running: RunningUnit, link: Link): 
       else set.add(touch.relation, -1)
     }
   }
-  void transaction
 }
 
 function markSet(executor: Executor, running: RunningUnit) {

@@ -59,8 +59,8 @@ export class Links {
     for (const link of [...this.#byShard.values()]) {
       this.#byShard.delete(link.shard)
       link.server.owner = null
-      if (link.server.outstanding > 0 || link.server.status !== 0x49) link.server.destroy(reason)
-      else link.pool.release(link.server)
+      if (link.server.clean) link.pool.release(link.server)
+      else link.server.destroy(reason)
     }
     this.pins.clear()
   }

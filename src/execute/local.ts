@@ -3,6 +3,7 @@ import type { Plan } from '../../router/plan.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import * as messages from '../protocol/backend-messages.ts'
+import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import type { Executor } from './executor.ts'
 import {
   OP_BIND,
@@ -30,11 +31,11 @@ export function isLocal(executor: Executor, unit: Unit): boolean {
   return unit.steps.every(step => {
     if (step.op === OP_SYNC || step.op === OP_CLOSE_STATEMENT) return serverless || unit.steps.length > 1
     if (step.op === OP_CLOSE_PORTAL) return serverless
-    return step.plan !== null && isLocalPlan(step.plan, serverless, state === 'virtual')
+    return step.plan !== null && isLocalPlan(executor, step.plan, serverless, state === 'virtual')
   })
 }
 
-function isLocalPlan(plan: Plan, serverless: boolean, virtual: boolean): boolean {
+function isLocalPlan(executor: Executor, plan: Plan, serverless: boolean, virtual: boolean): boolean {
   switch (plan.command?.kind) {
     case 'shardway-set':
     case 'shardway-show':
@@ -45,6 +46,10 @@ function isLocalPlan(plan: Plan, serverless: boolean, virtual: boolean): boolean
     case 'commit':
     case 'rollback':
       return serverless
+    case 'deallocate':
+      // What SQL-level PREPARE made lives on the server that the session is pinned to.
+      if (executor.links.pins.size === 0) return serverless || executor.status !== IN_FAILED_TRANSACTION
+      return plan.command.name !== null && executor.client.hasStatement(plan.command.name)
     default:
       return plan.tier === 'empty' && serverless
   }
@@ -137,6 +142,10 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
     case 'commit':
     case 'rollback':
       return endBlock(executor, command.kind, command.chain)
+    case 'deallocate':
+      client.deallocate(command.name)
+      client.output.frame(messages.commandComplete(command.name === null ? 'DEALLOCATE ALL' : 'DEALLOCATE'))
+      return
     case 'shardway-set':
       client.setOption(command.name, command.value, command.local && transaction.state !== 'none')
       client.output.frame(messages.commandComplete(command.value === null ? 'RESET' : 'SET'))

@@ -71,6 +71,8 @@ export class ClientInput implements FrameHandler {
 
   onFrame(type: number, buffer: Buffer, start: number, end: number): void {
     if (this.#closed) return
+    // In COPY IN a server ignores both; kept here they would hold up the data behind them.
+    if (this.#copying && (type === code.FLUSH || type === code.SYNC) && this.#inbox.length === 0) return
     if (this.#blocked && !(this.#copying && isCopy(type) && this.#inbox.length === 0)) {
       this.#inbox.push({ type, buffer, start, end })
       this.#inboxBytes += end - start
@@ -240,6 +242,13 @@ export class ClientInput implements FrameHandler {
   }
 }
 
+/** What a client may send while a server waits for COPY data. */
 function isCopy(type: number): boolean {
-  return type === code.COPY_DATA || type === code.COPY_DONE || type === code.COPY_FAIL
+  return (
+    type === code.COPY_DATA ||
+    type === code.COPY_DONE ||
+    type === code.COPY_FAIL ||
+    type === code.FLUSH ||
+    type === code.SYNC
+  )
 }

@@ -156,6 +156,15 @@ export class Session implements ExecutorClient, StepContext {
     this.steps.clear()
   }
 
+  hasStatement(name: string): boolean {
+    return this.steps.hasStatement(name)
+  }
+
+  deallocate(name: string | null): void {
+    if (name === null) this.steps.clear()
+    else this.steps.deallocate(name)
+  }
+
   transactionEnded(): void {
     this.options.transactionEnded()
   }

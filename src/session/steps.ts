@@ -117,6 +117,16 @@ export class Steps {
     if (this.#statements.get(statement.name) === statement) this.#forget(statement.name)
   }
 
+  hasStatement(name: string): boolean {
+    return this.#statements.has(name)
+  }
+
+  /** Throws 26000 when there is none of this name. */
+  deallocate(name: string): void {
+    this.#lookUp(name)
+    this.#forget(name)
+  }
+
   clear(): void {
     for (const name of [...this.#statements.keys()]) this.#forget(name)
   }

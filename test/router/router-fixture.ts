@@ -87,6 +87,7 @@ export function planWith(keys: readonly KeySource[], rest: Partial<Plan> = {}): 
     touches: [],
     pin: null,
     changesCatalog: false,
+    commands: [],
     mixed: false,
     hints: new Map(),
     parameters: 0,

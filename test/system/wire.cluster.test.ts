@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { COPY_EXCHANGES, EXTENDED_EXCHANGES, type Exchange, SIMPLE_EXCHANGES } from '../support/exchanges.ts'
+import {
+  COPY_EXCHANGES,
+  EXTENDED_EXCHANGES,
+  type Exchange,
+  ONE_SHARD_EXCHANGES,
+  SIMPLE_EXCHANGES,
+} from '../support/exchanges.ts'
 import { frames } from '../support/frames.ts'
 import { errorOf, type Message, rowsOf, type Shown, show, tagsOf } from '../support/messages.ts'
 import { startSystem, type System } from '../support/system.ts'
 import { Twin } from '../support/twin.ts'
 import { Wire } from '../support/wire.ts'
 
-const EXCHANGES = [...SIMPLE_EXCHANGES, ...EXTENDED_EXCHANGES, ...COPY_EXCHANGES]
 const LARGE_BYTES = 8 * 1024 * 1024
 
 /** At each offset, or at every n-th where there would be very many. */
@@ -15,11 +20,21 @@ function offsets(bytes: Buffer): number[] {
   return Array.from({ length: Math.ceil((bytes.length - 1) / every) }, (_, i) => 1 + i * every)
 }
 
-describe.each([1, 2])('the wire, workers=%i', workers => {
+describe.each([
+  [1, 2],
+  [2, 2],
+  [2, 1],
+])('the wire, workers=%i, shards=%i', (workers, shards) => {
+  const exchanges = [
+    ...SIMPLE_EXCHANGES,
+    ...EXTENDED_EXCHANGES,
+    ...COPY_EXCHANGES,
+    ...(shards === 1 ? ONE_SHARD_EXCHANGES : []),
+  ]
   let system: System
 
   beforeAll(async () => {
-    system = await startSystem({ workers })
+    system = await startSystem({ workers, shards })
     const twin = await Twin.connect(system)
     for (let id = 1; id <= 6; id++) {
       await twin.same(frames.query(`INSERT INTO customers (id, name) VALUES (${id}, 'customer ${id}')`))
@@ -62,7 +77,7 @@ describe.each([1, 2])('the wire, workers=%i', workers => {
     oracle.destroy()
   })
 
-  describe.each(EXCHANGES)('$name', exchange => {
+  describe.each(exchanges)('$name', exchange => {
     it('is answered as the oracle answers', async () => {
       const twin = await Twin.connect(system)
       for (const { bytes, type, count } of exchange.steps) await twin.same(bytes, type, count)
@@ -73,7 +88,7 @@ describe.each([1, 2])('the wire, workers=%i', workers => {
   })
 
   it('every exchange, split at every byte', { timeout: 300_000 }, async () => {
-    for (const exchange of EXCHANGES) await splitEverywhere(exchange)
+    for (const exchange of exchanges) await splitEverywhere(exchange)
   })
 
   async function splitEverywhere(exchange: Exchange): Promise<void> {
@@ -98,6 +113,15 @@ describe.each([1, 2])('the wire, workers=%i', workers => {
     }
     await wire.end()
   }
+
+  it('a simple query inside a batch is refused in clear words', async () => {
+    const wire = await system.connect()
+    wire.send(frames.parse('SELECT 1'), frames.bind(), frames.query('SELECT 2'))
+    const messages = await wire.rest()
+    expect(errorOf(messages)?.['C']).toBe('08P01')
+    expect(rowsOf(messages)).toEqual([])
+    wire.destroy()
+  })
 
   it('byte by byte', async () => {
     const wire = await system.connect()
