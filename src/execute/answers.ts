@@ -25,6 +25,7 @@ export const SCOUT = Symbol('scout')
 const DISCARD_ALL = 'DISCARD ALL'
 const DEALLOCATE_ALL = 'DEALLOCATE ALL'
 const LETTER_D = 0x44
+const NO_NAMES: readonly string[] = []
 
 export class Answers implements Owner {
   readonly #executor: Executor
@@ -199,7 +200,7 @@ export class Answers implements Owner {
     transaction.marks?.close()
     transaction.marks = null
     if (transaction.changesCatalog) running.changesCatalog = true
-    for (const name of transaction.settings) running.settings.add(name)
+    if (transaction.settings.size > 0) running.settings = new Set([...transaction.settings, ...(running.settings ?? [])])
     transaction.to('none')
     client.transactionEnded()
   }
@@ -211,14 +212,14 @@ export class Answers implements Owner {
     transaction.shard = running.shard
     transaction.marks = running.marks
     transaction.changesCatalog = running.changesCatalog
-    for (const name of running.settings) transaction.settings.add(name)
+    for (const name of running.settings ?? []) transaction.settings.add(name)
   }
 
   /** What SET, RESET, SET LOCAL, a rollback left behind is asked of the server itself: its words are replayed elsewhere. */
-  #settingsToRead(running: RunningUnit, status: number): string[] {
+  #settingsToRead(running: RunningUnit, status: number): readonly string[] {
     const { client } = this.#executor
     if (running.resetAll && status !== IN_FAILED_TRANSACTION) client.settings = client.startupSettings
-    return status === IN_FAILED_TRANSACTION ? [] : [...running.settings]
+    return status === IN_FAILED_TRANSACTION || running.settings === null ? NO_NAMES : [...running.settings]
   }
 
   #carry(
@@ -232,7 +233,7 @@ export class Answers implements Owner {
     const wanted = new Map(client.settings.values)
     names.forEach((name, i) => {
       const value = row[i] ?? null
-      const start = running.resets.has(name) ? client.startupSettings.values.get(name) : undefined
+      const start = running.resets?.has(name) ? client.startupSettings.values.get(name) : undefined
       for (const map of [onServer, wanted]) {
         if (value === null) map.delete(name)
         else map.set(name, value)

@@ -32,6 +32,9 @@ export class DatabaseContext {
   readonly stats = new DatabaseStats()
   readonly #services: PoolServices
   readonly #pools = new Map<string, Pool>()
+  /** What is asked for with every statement, until the next topology: shards and primaries' pools by index. */
+  #shards: Shard[] = []
+  readonly #primaryPools = new Map<string, Pool[]>()
   #config: Config
   #database: DatabaseConfig
   #topology: DatabaseTopology | null = null
@@ -75,6 +78,8 @@ export class DatabaseContext {
     this.#database = database
     if (topology !== null && topology !== this.#topology) {
       this.#topology = topology
+      this.#shards = []
+      this.#primaryPools.clear()
       this.#closeForeignPools(topology)
     }
     if (catalog !== null && catalog !== this.#catalog) {
@@ -93,14 +98,24 @@ export class DatabaseContext {
   }
 
   shardAt(index: number): Shard {
+    const known = this.#shards[index]
+    if (known !== undefined) return known
     const name = this.topology.shardNames[index]
     const shard = name === undefined ? undefined : shardNamed(this.topology, name)
     if (shard === undefined) throw new ShardwayError('no_shard', '57P03', `shard ${name ?? index} is not known`)
+    this.#shards[index] = shard
     return shard
   }
 
   /** Throws 57P03 when the shard has no primary now. */
   primaryPool(index: number, user: string): Pool {
+    let pools = this.#primaryPools.get(user)
+    if (pools === undefined) {
+      pools = []
+      this.#primaryPools.set(user, pools)
+    }
+    const known = pools[index]
+    if (known !== undefined && !known.closed) return known
     const shard = this.shardAt(index)
     const node = primaryOf(shard)
     if (node === undefined) {
@@ -108,7 +123,7 @@ export class DatabaseContext {
         hint: 'See SHOW NODES; the proxy looks at its nodes every [failover] probe.',
       })
     }
-    return this.#pool(shard, node, 'primary', user)
+    return (pools[index] = this.#pool(shard, node, 'primary', user))
   }
 
   /**

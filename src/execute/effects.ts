@@ -20,14 +20,13 @@ export function noteEffects(executor: Executor, running: RunningUnit, link: Link
     running.queries++
     const write = plan.access === 'write'
     if (write) running.wrote = true
-    if (plan.commands.some(command => command.kind === 'commit')) running.commits = true
+    for (const command of plan.commands) noteCommand(executor, running, command)
     if (running.commits || plan.mixed || (write && !inBlock)) running.mayCommit = true
     if (plan.changesCatalog) {
       if (inBlock) transaction.changesCatalog = true
       else running.changesCatalog = true
     }
     if (plan.pin !== null) executor.links.pin(link, plan.pin)
-    for (const command of plan.commands) noteCommand(executor, running, command)
     if (running.watermark === null && !transaction.replica) client.database.stats.readsOnPrimaries += write ? 0 : 1
     else client.database.stats.readsOnReplicas++
   }
@@ -49,13 +48,12 @@ function noteCommand(executor: Executor, running: RunningUnit, command: SessionC
   if (command.kind === 'set' || command.kind === 'set-transaction') {
     const names = command.name === 'session characteristics' ? CHARACTERISTICS : [command.name]
     for (const name of names.filter(isCarried)) {
-      running.settings.add(name)
-      if (command.kind === 'set' && command.reset) running.resets.add(name)
+      running.settings = (running.settings ?? new Set()).add(name)
+      if (command.kind === 'set' && command.reset) running.resets = (running.resets ?? new Set()).add(name)
+      if (executor.transaction.state === 'open') executor.transaction.settings.add(name)
     }
   } else if (command.kind === 'reset-all') running.resetAll = true
-  for (const name of running.settings) {
-    if (executor.transaction.state === 'open') executor.transaction.settings.add(name)
-  }
+  else if (command.kind === 'commit') running.commits = true
 }
 
 /** Marks what will be written, before it is sent (soundness 22). */

@@ -9,42 +9,46 @@ export interface Link {
 }
 
 export class Links {
-  readonly #byShard = new Map<number, Link>()
+  /** Few, mostly one: an array is the fastest map. */
+  readonly #links: Link[] = []
   readonly pins = new Set<string>()
 
   get size(): number {
-    return this.#byShard.size
+    return this.#links.length
   }
 
   get first(): Link | undefined {
-    for (const link of this.#byShard.values()) return link
-    return undefined
+    return this.#links[0]
   }
 
   all(): Iterable<Link> {
-    return this.#byShard.values()
+    return this.#links
   }
 
   at(shard: number): Link | undefined {
-    return this.#byShard.get(shard)
+    for (let i = 0; i < this.#links.length; i++) if (this.#links[i]?.shard === shard) return this.#links[i]
+    return undefined
   }
 
   of(server: ServerConnection): Link | undefined {
-    for (const link of this.#byShard.values()) if (link.server === server) return link
+    for (let i = 0; i < this.#links.length; i++) if (this.#links[i]?.server === server) return this.#links[i]
     return undefined
   }
 
   add(link: Link): void {
-    this.#byShard.set(link.shard, link)
+    if (!this.#links.includes(link)) this.#links.push(link)
   }
 
   forget(link: Link): void {
-    this.#byShard.delete(link.shard)
+    const at = this.#links.indexOf(link)
+    if (at < 0) return
+    if (at === this.#links.length - 1) this.#links.pop()
+    else this.#links.splice(at, 1)
   }
 
   /** Gives the server back; what was pinned to it is reset there before anyone else has it. */
   release(link: Link): void {
-    this.#byShard.delete(link.shard)
+    this.forget(link)
     link.pool.release(link.server)
   }
 
@@ -56,8 +60,7 @@ export class Links {
 
   /** The client is gone. Idle servers go back (reset where pinned); others are closed, never reused in doubt. */
   dropAll(reason: string): void {
-    for (const link of [...this.#byShard.values()]) {
-      this.#byShard.delete(link.shard)
+    for (const link of this.#links.splice(0)) {
       link.server.owner = null
       if (link.server.clean) link.pool.release(link.server)
       else link.server.destroy(reason)

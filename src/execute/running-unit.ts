@@ -30,8 +30,8 @@ export class RunningUnit {
   changesCatalog = false
   wrote = false
   /** Settings to be read back, and those that go back to the session's start. */
-  readonly settings = new Set<string>()
-  readonly resets = new Set<string>()
+  settings: Set<string> | null = null
+  resets: Set<string> | null = null
   resetAll = false
   /** Statements executed, for the statistics. */
   queries = 0

@@ -139,14 +139,17 @@ export class Steps {
 
   #parse(buffer: Buffer, start: number, end: number): Step {
     const nameEnd = zeroAt(buffer, start + 5, end)
-    const textEnd = zeroAt(buffer, nameEnd + 1, end)
+    const textEnd = buffer.indexOf(0, nameEnd + 1)
+    if (textEnd < 0) throw violation('invalid string in message')
     if (textEnd + 3 > end) throw violation('invalid message format')
     const count = buffer.readUInt16BE(textEnd + 1)
     if (textEnd + 3 + 4 * count !== end) throw violation('invalid message format')
-    const name = buffer.toString('utf8', start + 5, nameEnd)
+    const name = nameOf(buffer, start + 5, nameEnd)
     if (name !== '' && this.#statements.has(name)) {
       throw new ShardwayError('duplicate_statement', '42P05', `prepared statement "${name}" already exists`)
     }
+    // Also when this one fails: servers drop the unnamed statement first.
+    if (name === '') this.#forget('')
     const plan = this.#find(buffer, nameEnd + 1, textEnd)
     const types =
       count === 0 ? NO_TYPES : Array.from({ length: count }, (_, i) => buffer.readUInt32BE(textEnd + 3 + 4 * i))
@@ -195,11 +198,11 @@ export class Steps {
     const portalEnd = zeroAt(buffer, start + 5, end)
     const nameStart = portalEnd + 1
     const nameEnd = zeroAt(buffer, nameStart, end)
-    const statement = this.#lookUp(buffer.toString('utf8', nameStart, nameEnd))
+    const statement = this.#lookUp(nameOf(buffer, nameStart, nameEnd))
     this.#bind.parse(buffer, start + 5, end)
     const plan = this.#find(statement.rest, 0, statement.textLength)
     const shard = router.resolve(plan, statement.rest, this.#bind, statement.types)
-    this.#portals.set(buffer.toString('utf8', start + 5, portalEnd), { statement, plan, shard })
+    this.#portals.set(nameOf(buffer, start + 5, portalEnd), { statement, plan, shard })
     return {
       op: OP_BIND,
       buffer,
@@ -216,7 +219,7 @@ export class Steps {
 
   #describe(buffer: Buffer, start: number, end: number): Step {
     const nameEnd = zeroAt(buffer, start + 6, end)
-    const name = buffer.toString('utf8', start + 6, nameEnd)
+    const name = nameOf(buffer, start + 6, nameEnd)
     if (buffer[start + 5] !== LETTER_S) return this.#portalStep(OP_DESCRIBE_PORTAL, name, buffer, start, end)
     const statement = this.#lookUp(name)
     const plan = this.#find(statement.rest, 0, statement.textLength)
@@ -226,7 +229,7 @@ export class Steps {
   #execute(buffer: Buffer, start: number, end: number): Step {
     const nameEnd = zeroAt(buffer, start + 5, end)
     if (nameEnd + 5 !== end) throw violation('invalid message format')
-    return this.#portalStep(OP_EXECUTE, buffer.toString('utf8', start + 5, nameEnd), buffer, start, end)
+    return this.#portalStep(OP_EXECUTE, nameOf(buffer, start + 5, nameEnd), buffer, start, end)
   }
 
   #portalStep(op: number, name: string, buffer: Buffer, start: number, end: number): Step {
@@ -238,7 +241,7 @@ export class Steps {
 
   #close(buffer: Buffer, start: number, end: number): Step {
     const nameEnd = zeroAt(buffer, start + 6, end)
-    const name = buffer.toString('utf8', start + 6, nameEnd)
+    const name = nameOf(buffer, start + 6, nameEnd)
     if (buffer[start + 5] !== LETTER_S) {
       this.#portals.delete(name)
       return makeStep(OP_CLOSE_PORTAL, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
@@ -266,9 +269,13 @@ function makeStep(
 }
 
 function zeroAt(buffer: Buffer, from: number, end: number): number {
-  const at = buffer.indexOf(0, from)
-  if (at < 0 || at >= end) throw violation('invalid string in message')
-  return at
+  // Names are short, mostly empty: a call into indexOf would cost more than the loop.
+  for (let at = from; at < end; at++) if (buffer[at] === 0) return at
+  throw violation('invalid string in message')
+}
+
+function nameOf(buffer: Buffer, start: number, end: number): string {
+  return start === end ? '' : buffer.toString('utf8', start, end)
 }
 
 function violation(message: string): ShardwayError {

@@ -49,16 +49,17 @@ async function transaction(random: Random, session: Session): Promise<number> {
   await session.control(random.pick(['BEGIN', 'START TRANSACTION', 'begin isolation level repeatable read']))
   let count = 2
   let savepoint = false
+  // The first statement with a key decides where the block runs; before it nothing that any shard could answer is said.
+  let placed = false
   for (let left = 1 + random.below(6); left > 0; left--) {
     if (random.chance(0.25)) {
       await session.control('SAVEPOINT s')
       savepoint = true
       count++
     }
-    const status = await session.run(
-      random,
-      random.chance(0.1) ? inTransaction(random) : statementFor(random, group, key),
-    )
+    const statement = placed && random.chance(0.1) ? inTransaction(random) : statementFor(random, group, key)
+    const status = await session.run(random, statement)
+    placed = true
     count++
     if (status === 'E' && savepoint && random.chance(0.8)) {
       await session.control('ROLLBACK TO s')

@@ -96,7 +96,8 @@ describe.each([1, 2])('sessions, workers=%i', workers => {
     await Promise.all(
       wires.map(async (wire, i) => {
         if (i % 2 === 1) return
-        await wire.run(`SET TimeZone = '${zones[i % zones.length]}'; SET search_path = "s ${i}", public`)
+        await wire.run(`SET TimeZone = '${zones[i % zones.length]}'`)
+        await wire.run(`SET search_path = "s ${i}", public`)
         await wire.run(
           `SET application_name = 'Client ${i}'; SET work_mem = '${64 + i}kB'; SET statement_timeout = ${1_000_001 + 2 * i}`,
         )
@@ -159,10 +160,6 @@ describe.each([1, 2])('sessions, workers=%i', workers => {
         'committed',
       )
     }
-    await wire.run("SELECT set_config('application_name', 'by function', false)")
-    await other.run('SELECT 1')
-    expect(await value(wire, 'SHOW application_name')).toBe('by function')
-    expect(await value(other, 'SHOW application_name')).toBe('')
     await wire.run('DISCARD ALL')
     expect(await value(wire, 'SHOW application_name')).toBe('')
     await end([wire, other])
@@ -376,8 +373,37 @@ describe.each([1, 2])('sessions that keep their server (one shard), workers=%i',
     for (const other of others) {
       expect(errorOf(await other.query('FETCH 1 FROM c'))?.['C']).toBe('34000')
       expect(errorOf(await other.query('EXECUTE p (1)'))?.['C']).toBe('26000')
+      await other.end()
     }
-    await Promise.all([wire, ...others].map(one => one.end()))
+    await wire.end()
+  })
+
+  it('settings made by functions', async () => {
+    const [wire, other] = [await system.connect(), await system.connect()]
+    await wire.run("SELECT set_config('application_name', 'by function', false), set_config('my.setting', 'x', false)")
+    for (let i = 0; i < 5; i++) {
+      expect(await value(other, 'SHOW application_name')).toBe('')
+      expect(errorOf(await other.query('SHOW my.setting'))?.['C']).toBe('42704')
+      expect(await value(wire, 'SHOW application_name')).toBe('by function')
+      expect(await value(wire, 'SHOW my.setting')).toBe('x')
+    }
+    await wire.end()
+    const next = await Promise.all(Array.from({ length: 3 }, () => system.connect()))
+    for (const one of next) expect(errorOf(await one.query('SHOW my.setting'))?.['C']).toBe('42704')
+    await Promise.all([other, ...next].map(one => one.end()))
+  })
+
+  it('more clients that keep their server than the pool can spare: the others still get their turn', async () => {
+    const keepers: Wire[] = []
+    for (let i = 0; i < 4; i++) {
+      const wire = await system.connect()
+      keepers.push(wire)
+      const error = errorOf(await wire.query('CREATE TEMP TABLE kept (a int)'))
+      if (error !== null) expect(error['C']).toMatch(/^(53300|53400|57014|0A000)$/)
+    }
+    const other = await system.connect()
+    await other.run('SELECT name FROM countries FOR SHARE')
+    await Promise.all([other, ...keepers].map(wire => wire.end()))
   })
 
   it('nothing is refused: DDL, COPY, writes to reference tables, generated keys, transactions over all keys', async () => {
