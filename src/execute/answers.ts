@@ -200,7 +200,8 @@ export class Answers implements Owner {
     transaction.marks?.close()
     transaction.marks = null
     if (transaction.changesCatalog) running.changesCatalog = true
-    if (transaction.settings.size > 0) running.settings = new Set([...transaction.settings, ...(running.settings ?? [])])
+    if (transaction.settings.size > 0)
+      running.settings = new Set([...transaction.settings, ...(running.settings ?? [])])
     transaction.to('none')
     client.transactionEnded()
   }

@@ -231,7 +231,7 @@ export class DatabaseContext {
       const node = shardNamed(topology, pool.options.shard)?.nodes.find(one => one.address === pool.options.address)
       // 'unknown' is a node that does not answer right now: its connections will tell by themselves.
       if (node !== undefined && (node.role === pool.options.role || node.role === 'unknown')) continue
-      pool.close(new ShardwayError('role_changed', '08006', `node ${pool.options.address} changed its role`))
+      pool.close(new ShardwayError('role_changed', '57P03', `node ${pool.options.address} changed its role`))
       this.#pools.delete(name)
     }
   }

@@ -3,7 +3,16 @@ import type { SessionCommand } from '../../router/plan.ts'
 import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
 import type { RunningUnit } from './running-unit.ts'
-import { OP_BIND, OP_EXECUTE, OP_FUNCTION, OP_QUERY, type Step, type Unit } from './unit.ts'
+import {
+  OP_BIND,
+  OP_DESCRIBE_STATEMENT,
+  OP_EXECUTE,
+  OP_FUNCTION,
+  OP_PARSE,
+  OP_QUERY,
+  type Step,
+  type Unit,
+} from './unit.ts'
 
 /** The steps that run something. */
 function runs(step: Step): boolean {
@@ -85,7 +94,8 @@ const PRELIMINARY: ReadonlySet<string> = new Set(['set', 'set-transaction', 'sav
 export function preliminaryTexts(unit: Unit): string[] | null {
   const texts: string[] = []
   for (const step of unit.steps) {
-    if (step.plan === null) continue
+    // Parse and Describe run nothing, and are made good wherever the block moves to.
+    if (step.plan === null || step.op === OP_PARSE || step.op === OP_DESCRIBE_STATEMENT) continue
     if (step.plan.command === null || !PRELIMINARY.has(step.plan.command.kind)) return null
     if (step.op === OP_QUERY) texts.push(step.buffer.toString('utf8', step.start + 5, step.end - 1))
     else if (step.op === OP_EXECUTE && step.statement !== null) {

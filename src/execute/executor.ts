@@ -15,7 +15,7 @@ import { Answers, POISON, SCOUT } from './answers.ts'
 import type { ExecutorClient } from './client.ts'
 import { emitSilently, emitSteps } from './emit.ts'
 import { type Link, Links } from './links.ts'
-import { answerLocally, isLocal } from './local.ts'
+import { answerLocally, dropParses, isLocal } from './local.ts'
 import { Placement } from './placement.ts'
 import { RunningUnit } from './running-unit.ts'
 import { addMarks, noteEffects, preliminaryTexts } from './effects.ts'
@@ -70,6 +70,7 @@ export class Executor {
   refuse(error: ShardwayError): void {
     const running = this.running
     if (running === null) return
+    dropParses(this.client, running.unit.steps)
     const link = this.transaction.state === 'open' ? this.links.at(this.transaction.shard) : undefined
     if (link !== undefined && link.server.status !== IN_FAILED_TRANSACTION) {
       // The server's block must fail as well, or what follows would run in it.
@@ -87,6 +88,7 @@ export class Executor {
 
   /** Everything up to Sync is dropped after an error; the Sync itself must reach a server that is in the unit. */
   #afterFailure(running: RunningUnit): void {
+    dropParses(this.client, running.unit.steps)
     if (!running.complete) return this.client.unitEmitted()
     if (running.server === null) return this.#answerReady(running)
     running.server.expect(KIND_SYNC, this.answers)

@@ -21,6 +21,9 @@ import {
 
 const TEXT_OID = 25
 
+/** What a server finds wrong before it looks whether the block has failed: syntax, and a Bind to no statement. */
+const BEFORE_ABORTED: ReadonlySet<string> = new Set(['42601', '26000'])
+
 /** True when every step can be answered without a server. */
 export function isLocal(executor: Executor, unit: Unit): boolean {
   const { state } = executor.transaction
@@ -59,19 +62,30 @@ function isLocalPlan(executor: Executor, plan: Plan, serverless: boolean, virtua
 export function answerLocally(executor: Executor, unit: Unit): boolean {
   const { output } = executor.client
   let failed = false
+  let answered = 0
   try {
-    for (const step of unit.steps) answerStep(executor, step)
-    if (unit.error !== null)
-      throw unit.error.sqlstate !== '42601' && executor.transaction.state === 'failed' ? aborted() : unit.error
+    for (const step of unit.steps) {
+      answerStep(executor, step)
+      answered++
+    }
+    if (unit.error !== null) {
+      throw executor.transaction.state === 'failed' && !BEFORE_ABORTED.has(unit.error.sqlstate) ? aborted() : unit.error
+    }
   } catch (error) {
     if (!(error instanceof ShardwayError)) throw error
     executor.client.database.stats.errors++
     output.frame(messages.errorOf(error))
+    dropParses(executor.client, unit.steps.slice(answered))
     if (executor.transaction.state === 'virtual') executor.transaction.to('failed')
     failed = true
   }
   if (unit.complete) output.frame(messages.ready(executor.status))
   return failed
+}
+
+/** Parse messages that nobody will answer: their names stand for nothing. */
+export function dropParses(client: Executor['client'], steps: readonly Step[]): void {
+  for (const step of steps) if (step.op === OP_PARSE && step.statement !== null) client.parseDropped(step.statement)
 }
 
 function answerStep(executor: Executor, step: Step): void {

@@ -13,6 +13,7 @@ import { HOLD_REPLICA } from './client-output.ts'
 import { settingsChange } from './settings.ts'
 import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
+import { dropParses } from './local.ts'
 import { isFresh, replicaFor } from './replica-choice.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { OP_CLOSE_STATEMENT, OP_DESCRIBE_STATEMENT, OP_FLUSH, OP_PARSE, OP_SYNC, type Unit } from './unit.ts'
@@ -65,12 +66,15 @@ export class Placement implements Waiter {
       const link = this.#executor.links.at(transaction.shard)
       if (link === undefined)
         return this.#executor.refuse(new ShardwayError('server_lost', '08006', 'the server is gone'))
-      if (shard === ANY_SHARD || shard === link.shard) return this.#emitFresh(running, link)
+      // A block that has failed answers everything alike: its server does it.
+      const here = shard === ANY_SHARD || shard === link.shard || link.server.status === IN_FAILED_TRANSACTION
+      if (here) return this.#emitFresh(running, link)
       if (!this.#leavePrelude(link))
         return this.#executor.refuse(secondShard(this.#shardName(link.shard), this.#shardName(shard)))
     }
     running.scout = isScout(unit) && (!unit.complete || transaction.state === 'virtual')
-    if (running.scout) shard = this.#executor.client.database.defaultShard
+    // The only shard that has every relation.
+    if (shard === ANY_SHARD && isScout(unit)) shard = this.#executor.client.database.defaultShard
     if (shard === ANY_SHARD) shard = this.#executor.links.first?.shard ?? this.#executor.client.homeShard
     running.shard = shard
     this.#acquire(running, shard)
@@ -86,6 +90,7 @@ export class Placement implements Waiter {
       this.#shardName(link.shard),
       this.#shardName(unit.steps.find(s => s.shard !== ANY_SHARD)?.shard ?? -1),
     )
+    dropParses(this.#executor.client, unit.steps)
     running.unit = { steps: [], complete: unit.complete, simple: unit.simple, error }
     this.#executor.emit(running, link)
   }

@@ -188,7 +188,7 @@ export class ClientLogin {
     this.#user = this.#parameters.get('user') ?? ''
     this.#database = this.#parameters.get('database') ?? this.#user
     if (this.#user === '')
-      throw new ShardwayError('bad_startup', '28000', 'no PostgreSQL user name specified in startup packet')
+      throw new ShardwayError('no_user', '28000', 'no PostgreSQL user name specified in startup packet')
     if (this.#parameters.has('replication') && this.#parameters.get('replication') !== 'false') {
       throw new ShardwayError('replication', '0A000', 'replication connections through the proxy are not supported', {
         hint: 'Connect to the server itself.',
@@ -245,7 +245,7 @@ export class ClientLogin {
     }
     const final = this.#scram.final(body)
     if (final === null) {
-      throw new ShardwayError('wrong_password', '28P01', `password authentication failed for user "${this.#user}"`)
+      throw new ShardwayError('bad_password', '28P01', `password authentication failed for user "${this.#user}"`)
     }
     this.#socket.write(frame(code.AUTHENTICATION, Buffer.concat([Buffer.from([0, 0, 0, 12]), final])))
     this.#authenticated()
@@ -255,11 +255,11 @@ export class ClientLogin {
     const { environment } = this.#options
     const known = isConsole(this.#database) || environment.database(this.#database) !== null
     if (!known) {
-      throw new ShardwayError('no_database', '3D000', `database "${this.#database}" does not exist`)
+      throw new ShardwayError('no_such_database', '3D000', `database "${this.#database}" does not exist`)
     }
     if (!environment.users.mayEnter(this.#user, this.#database)) {
       throw new ShardwayError(
-        'not_allowed',
+        'not_admitted',
         '28000',
         `user "${this.#user}" may not enter database "${this.#database}"`,
         {

@@ -46,7 +46,7 @@ export function welcome(
   try {
     const database = environment.database(login.database)
     if (database === null)
-      throw new ShardwayError('no_database', '3D000', `database "${login.database}" does not exist`)
+      throw new ShardwayError('no_such_database', '3D000', `database "${login.database}" does not exist`)
     const settings = startupSettings(login.parameters)
     refuseEncoding(database, settings)
     parametersFor(database, login.user, settings, (error, parameters) => {

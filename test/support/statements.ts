@@ -94,7 +94,12 @@ const CUSTOMER: ReadonlyArray<readonly [number, Maker]> = [
   [
     3,
     (r, k) =>
-      made('INSERT INTO orders VALUES ($1, $2, 1), ($1, $3, 2.50) RETURNING id, amount', [k, orderId(r), orderId(r)]),
+      made('INSERT INTO orders VALUES ($1, $2, 1), ($4, $3, 2.50) RETURNING id, amount', [
+        k,
+        orderId(r),
+        orderId(r),
+        k,
+      ]),
   ],
   [5, (r, k) => made('UPDATE customers SET balance = balance + $2::numeric WHERE id = $1', [k, amount(r)])],
   [

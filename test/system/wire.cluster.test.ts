@@ -114,6 +114,30 @@ describe.each([
     await wire.end()
   }
 
+  it('a name in a batch that was refused can be used again', async () => {
+    const keys = await keysOfBothShards()
+    const wire = await system.connect()
+    const sql = 'SELECT name FROM customers WHERE id = $1'
+    const run = (name: string, key: string): Buffer =>
+      Buffer.concat([frames.parse(sql, name), frames.bind({ statement: name, parameters: [key] }), frames.execute()])
+    await wire.run(`BEGIN; SELECT name FROM customers WHERE id = ${keys[0]} FOR UPDATE`)
+    const refused = await wire.exchange(run('mine', keys[1]))
+    expect(errorOf(refused)?.['C']).toBe(shards === 1 ? undefined : '0A000')
+    await wire.query('ROLLBACK')
+    if (shards === 1) await wire.exchange(frames.closeStatement('mine'))
+    expect(rowsOf(await wire.exchange(run('mine', keys[1])))).toEqual([[`customer ${keys[1]}`]])
+    await wire.end()
+  })
+
+  /** Two of the customers, on different shards where there are several. */
+  async function keysOfBothShards(): Promise<readonly [string, string]> {
+    const { primary } = system.cluster.shards[0] as (typeof system.cluster.shards)[number]
+    const { rows } = await primary.server.query('SELECT id FROM customers ORDER BY id')
+    const here = rows.map((row: { id: string }) => row.id)
+    const elsewhere = ['1', '2', '3', '4', '5', '6'].find(id => !here.includes(id))
+    return [here[0] ?? '1', elsewhere ?? here[1] ?? '2']
+  }
+
   it('a simple query inside a batch is refused in clear words', async () => {
     const wire = await system.connect()
     wire.send(frames.parse('SELECT 1'), frames.bind(), frames.query('SELECT 2'))
