@@ -132,6 +132,11 @@ export class Executor {
       transaction.replica = running.watermark !== null
     }
     if (transaction.state !== 'open' || transaction.prelude === null) return
+    if (link.server.status === IN_FAILED_TRANSACTION) {
+      // Nothing runs there but the way out of it.
+      for (const text of texts ?? []) if (/^\W*rollback/i.test(text)) transaction.prelude.push(text)
+      return
+    }
     if (texts === null) transaction.prelude = null
     else transaction.prelude.push(...texts)
   }
