@@ -21,7 +21,7 @@ import {
   type RequestQueue,
   SKIP,
 } from './request-queue.ts'
-import type { ServerConnection } from './server-connection.ts'
+import type { LocalAnswer, ServerConnection } from './server-connection.ts'
 
 /** Frames other than rows and COPY data are looked at whole; none is honestly longer than this. */
 const MAX_CONTROL_FRAME_BYTES = 16 * 1024 * 1024
@@ -117,10 +117,15 @@ export class AnswerScanner {
     const queue = this.#queue
     const base = kind & KIND_MASK
     switch (type) {
-      case code.NOTICE:
       case code.NOTIFICATION: {
+        // Whoever holds the server listens on it, whatever else is under way there.
+        this.#hand(buffer, run, offset)
+        this.#server.owner?.onServerBytes(this.#server, buffer, offset, end)
+        return end
+      }
+      case code.NOTICE: {
         if (kind >= 0 && !skip) {
-          if (type === code.NOTICE) queue.owner?.onNotice(this.#server, buffer, offset, end)
+          queue.owner?.onNotice(this.#server, buffer, offset, end)
           return run
         }
         this.#hand(buffer, run, offset)
@@ -207,7 +212,7 @@ export class AnswerScanner {
     if ((queue.kind & KIND_MASK) !== KIND_LOCAL || queue.kind < 0) return run
     this.#hand(buffer, run, end)
     while (queue.kind >= 0 && (queue.kind & KIND_MASK) === KIND_LOCAL) {
-      const frame = queue.data as Buffer
+      const { frame } = queue.data as LocalAnswer
       queue.owner?.onServerBytes(this.#server, frame, 0, frame.length)
       queue.shift()
     }

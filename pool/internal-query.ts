@@ -12,8 +12,19 @@ type Callback = (error: ShardwayError | null, rows: InternalRows) => void
 
 /** Sends one simple query (several statements allowed) that answers few rows. */
 export function internalQuery(server: ServerConnection, sql: string, callback: Callback): void {
-  server.expect(KIND_QUERY, new InternalQuery(callback))
-  server.send(query(sql))
+  internalRequest(server, [KIND_QUERY], query(sql), callback)
+}
+
+/** Sends messages of the proxy's own, of these kinds in order; the last one is answered by ReadyForQuery. */
+export function internalRequest(
+  server: ServerConnection,
+  kinds: readonly number[],
+  messages: Buffer,
+  callback: Callback,
+): void {
+  const owner = new InternalQuery(callback)
+  for (const kind of kinds) server.expect(kind, owner)
+  server.send(messages)
 }
 
 class InternalQuery implements Owner {

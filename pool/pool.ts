@@ -51,12 +51,18 @@ export class Pool {
   #waiting: Waiting[] = []
   #connecting = 0
   #closed = false
-  patch: OidPatch | null
+  #patch: OidPatch | null
 
   constructor(options: PoolOptions) {
     this.options = options
     this.size = options.size
-    this.patch = options.patch
+    this.#patch = options.patch
+  }
+
+  /** OIDs of another catalog: open connections translate by it too. */
+  setPatch(patch: OidPatch | null): void {
+    this.#patch = patch
+    for (const server of this.#all) server.patch = patch
   }
 
   get servers(): ReadonlySet<ServerConnection> {
@@ -201,6 +207,7 @@ export class Pool {
       if (error !== null || server.closed) return server.destroy('DISCARD ALL failed')
       server.state.settings = NO_SETTINGS
       server.state.prepared.clear()
+      server.state.evicted.length = 0
       server.state.unnamed = 0
       server.state.dirty = false
       this.release(server)
@@ -233,7 +240,7 @@ export class Pool {
     try {
       const { socket, identity } = await openServer(this.options.login)
       const server = new ServerConnection(socket, identity, closed => this.#forgetServer(closed))
-      server.patch = this.patch
+      server.patch = this.#patch
       server.state.connectedAtMs = nowUs() / 1000
       server.state.requestAtMs = server.state.connectedAtMs
       this.#connecting--
@@ -252,7 +259,10 @@ export class Pool {
     const sql =
       'select pg_catalog.pg_is_in_recovery(), extract(epoch from pg_catalog.pg_postmaster_start_time())::pg_catalog.text'
     internalQuery(server, sql, (error, rows) => {
-      if (error !== null) return this.#connectFailed(error)
+      if (error !== null) {
+        server.destroy('the server could not be looked at')
+        return this.#connectFailed(error)
+      }
       server.state.start = rows[0]?.[1] ?? ''
       const role = rows[0]?.[0] === 'f' ? 'primary' : 'replica'
       if (role === this.options.role) return this.release(server)

@@ -15,6 +15,12 @@ export interface ServerIdentity {
   readonly parameters: Map<string, string>
 }
 
+/** Data of a KIND_LOCAL entry. */
+export interface LocalAnswer {
+  readonly frame: Buffer
+  readonly undo: unknown
+}
+
 let lastId = 0
 
 export class ServerConnection {
@@ -81,10 +87,10 @@ export class ServerConnection {
     this.#queue.push(kind, owner, data)
   }
 
-  /** A frame that the owner is due after everything requested so far. */
-  local(owner: Owner, frame: Buffer): void {
+  /** A frame that the owner is due after everything requested so far; `undo` is told to it when an error drops the frame. */
+  local(owner: Owner, frame: Buffer, undo: unknown = null): void {
     if (this.#queue.size === 0) owner.onServerBytes(this, frame, 0, frame.length)
-    else this.#queue.push(KIND_LOCAL, owner, frame)
+    else this.#queue.push(KIND_LOCAL, owner, { frame, undo } satisfies LocalAnswer)
   }
 
   send(bytes: Buffer): void {

@@ -1,5 +1,6 @@
 /** Hints in a comment: a `shardway:` prefix, then `key=42, role=replica`. Values may be quoted with ' or ". */
 import type { Lexer } from './lexer.ts'
+import { blockCommentEnd, lineEnd } from './scan.ts'
 
 const NAMES: ReadonlySet<string> = new Set([
   'shard',
@@ -49,7 +50,23 @@ export function hintsOf(lexer: Lexer, session: ReadonlyMap<string, string>): Rea
   const { leadingHintStart, leadingHintEnd, trailingHintStart, trailingHintEnd } = lexer
   if (leadingHintStart < 0 && trailingHintStart < 0) return session
   const { bytes } = lexer.literals
-  const leading = leadingHintStart < 0 ? [] : parseHints(bytes.toString('utf8', leadingHintStart, leadingHintEnd))
-  const trailing = trailingHintStart < 0 ? [] : parseHints(bytes.toString('utf8', trailingHintStart, trailingHintEnd))
-  return new Map([...session, ...leading, ...trailing])
+  const found = new Map(session)
+  if (leadingHintStart >= 0) addHints(found, bytes, leadingHintStart, leadingHintEnd)
+  if (trailingHintStart >= 0) addHints(found, bytes, trailingHintStart, trailingHintEnd)
+  return found
+}
+
+/** Hints of each comment in a range that has no tokens: later ones win, comments without hints add nothing. */
+function addHints(found: Map<string, string>, bytes: Buffer, start: number, end: number): void {
+  for (let at = start; at < end; ) {
+    const [byte, next] = [bytes[at], bytes[at + 1]]
+    let stop = -1
+    if (byte === 45 && next === 45) stop = lineEnd(bytes, at, end)
+    else if (byte === 47 && next === 42) {
+      stop = blockCommentEnd(bytes, at, end)
+      if (stop < 0) stop = end
+    }
+    if (stop > 0) for (const [name, value] of parseHints(bytes.toString('utf8', at, stop))) found.set(name, value)
+    at = stop > 0 ? stop : at + 1
+  }
 }

@@ -41,7 +41,7 @@ export class Lexer {
   readonly literals = new Literals()
   /** The text must be planned for itself: it has no template. */
   exactOnly = false
-  /** Comments that hold hints, as positions in the buffer; start -1 when there is none. */
+  /** From the first comment that holds hints to the last, as positions in the buffer; start -1 when there is none. */
   leadingHintStart = -1
   leadingHintEnd = -1
   trailingHintStart = -1
@@ -97,7 +97,7 @@ export class Lexer {
           const stop = kind === DASH ? lineEnd(bytes, at, end) : blockCommentEnd(bytes, at, end)
           if (stop < 0) exact = true
           this.#out = out
-          at = this.#comment(at, stop < 0 ? end : stop, firstToken < 0)
+          at = this.#comment(at, stop < 0 ? end : stop, lastToken)
           out = this.#out
           continue
         }
@@ -237,7 +237,7 @@ export class Lexer {
   }
 
   /** Hints stay in the template, being part of what the plan depends on; other comments (trace contexts) do not. */
-  #comment(from: number, to: number, leading: boolean): number {
+  #comment(from: number, to: number, lastToken: number): number {
     let at = from + 2
     while (at < to && CLASS[this.#bytes[at] as number] === SPACE) at++
     if (!startsWith(this.#bytes, at, to, PREFIX)) {
@@ -247,11 +247,11 @@ export class Lexer {
       this.#template[this.#out++] = 32
       return to
     }
-    if (leading) {
-      this.leadingHintStart = from
+    if (lastToken < 0) {
+      if (this.leadingHintStart < 0) this.leadingHintStart = from
       this.leadingHintEnd = to
     } else {
-      this.trailingHintStart = from
+      if (this.trailingHintStart < lastToken) this.trailingHintStart = from
       this.trailingHintEnd = to
     }
     this.#out += this.#bytes.copy(this.#template, this.#out, from, to)

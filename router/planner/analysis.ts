@@ -73,6 +73,10 @@ export class Analysis {
   readonly visited = new Set<object>()
   parameters: ReadonlyMap<number, number> = new Map()
   needsDefault = false
+  /** Some of what needs default_shard are tables that lie there alone: a shard hint cannot move it. */
+  needsLocalTables = false
+  /** Makes or changes definitions: a shard hint says whose. */
+  defines = false
   /** Answers come from a server’s own catalog: default_shard answers, unless keys choose another. */
   needsCatalog = false
   writes = false
@@ -124,6 +128,12 @@ export class Analysis {
     this.uses.push({ relation: 0, write, keyed: false })
     this.unsafe = true
     if (write) this.writes = true
+  }
+
+  /** A table that is not declared is read or written. */
+  needsTables(): void {
+    this.needsDefault = true
+    this.needsLocalTables = true
   }
 
   pinned(reason: string): void {

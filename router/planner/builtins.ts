@@ -88,6 +88,11 @@ const BY_NAME: ReadonlyMap<string, BuiltinEffects> = new Map([
   ['to_regrole', SERVER],
   ['to_regoper', SERVER],
   ['row_security_active', SERVER],
+  ['obj_description', SERVER],
+  ['col_description', SERVER],
+  ['shobj_description', SERVER],
+  ['format_type', SERVER],
+  ['current_schemas', SERVER],
 ])
 
 /** pg_… functions that compute from their arguments and settings alone. */
@@ -116,6 +121,7 @@ export function builtinEffects(name: string, volatile: boolean): BuiltinEffects 
   const known = BY_NAME.get(name)
   if (known !== undefined) return known
   if (name.startsWith('lo_')) return ON_DEFAULT
+  if (name.startsWith('has_') && name.endsWith('_privilege')) return SERVER
   if (HARMLESS.has(name)) return volatile || name !== 'pg_typeof' ? UNSAFE : NOTHING
   if (name.startsWith('pg_')) return volatile ? { ...WRITES, needsDefault: true } : SERVER
   return volatile ? UNSAFE : NOTHING

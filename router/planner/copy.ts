@@ -14,7 +14,6 @@ export function planCopy(a: Analysis, copy: CopyStmt, env: Env): SessionCommand 
   const onServer = copy.filename !== undefined
   if (onServer) {
     a.unsafe = true
-    a.needsDefault = true
     a.problem(needsShard('COPY to or from a file or program of the server'))
   }
   if (from) a.writes = true
@@ -29,7 +28,10 @@ function copyTable(a: Analysis, copy: CopyStmt, env: Env, from: boolean): void {
   if (!('relation' in resolved)) {
     a.needsDefault = true
     a.unsafe = true
-    if (resolved.kind === 'unknown') a.useAnything(from)
+    if (resolved.kind === 'unknown') {
+      a.needsTables()
+      a.useAnything(from)
+    }
     return
   }
   const { relation } = resolved

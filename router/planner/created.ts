@@ -18,6 +18,7 @@ export function checkCreated(a: Analysis, range: RangeVar, env: Env): void {
   }
   a.changesCatalog = true
   a.needsDefault = true
+  a.defines = true
   a.useAnything(true)
   const name = range.relname ?? ''
   const schemas = range.schemaname === undefined ? env.names.searchPath : [range.schemaname]

@@ -1,7 +1,7 @@
 import type { CommentStmt, DropStmt, Node, RangeVar } from '@pgsql/types'
 import type { Analysis, Env } from './analysis.ts'
 import { checkCreated, isTemporary } from './created.ts'
-import { resolveName, resolveRange, strayChild } from './names.ts'
+import { resolveName, strayChild, unseenDeclared } from './names.ts'
 import { needsShard } from './problems.ts'
 import { emptyReach, factsReach, relationReach } from './reach.ts'
 import { writeRelation } from './uses.ts'
@@ -68,6 +68,7 @@ export function planDefinition(a: Analysis, statement: Node, env: Env): void {
   }
   if ('TruncateStmt' in statement) truncate(a, statement.TruncateStmt.relations ?? [], env)
   a.needsDefault = true
+  a.defines = true
   const facts = collectFacts(statement)
   for (const range of facts.relations) a.visited.add(range)
   if (!a.several) return
@@ -79,7 +80,8 @@ export function planDefinition(a: Analysis, statement: Node, env: Env): void {
 function truncate(a: Analysis, relations: readonly Node[], env: Env): void {
   for (const node of relations) {
     if (!('RangeVar' in node)) continue
-    const resolved = resolveRange(a, node.RangeVar, env.names)
+    a.visited.add(node.RangeVar)
+    const resolved = resolveName(a, node.RangeVar.schemaname, node.RangeVar.relname ?? '', env.names)
     if ('relation' in resolved) writeRelation(a, resolved.relation, false, true)
     else if (resolved.kind === 'unknown') a.useAnything(true)
   }
@@ -102,6 +104,10 @@ function titleOf(tag: string): string {
 
 function checkPlace(a: Analysis, schema: string | undefined, name: string, env: Env, position: number): void {
   const resolved = resolveName(a, schema, name, env.names)
+  if (resolved.kind === 'unknown' && unseenDeclared(a, schema, name, env.names) !== null) {
+    // Where it is made shard by shard, the hint says on which of them this runs.
+    a.problem(needsShard(`this statement on declared table "${name}"`, position))
+  }
   if (!('relation' in resolved)) return
   const { relation } = resolved
   const { kind } = relation.placement

@@ -1,6 +1,6 @@
 import type { KeySource, KeyType, Refusal, Target, Touch } from '../plan.ts'
 import type { Analysis, Instance } from './analysis.ts'
-import { badSetting, firm, notPinned } from './problems.ts'
+import { badSetting, firm, misplaced, notPinned } from './problems.ts'
 import { checkSetting, hintKey } from './settings.ts'
 
 export interface Decision {
@@ -32,6 +32,10 @@ export function decide(a: Analysis, isCommand: boolean): Decision {
   if (isCommand) return { target: { kind: 'any' }, refusal: null }
   const shard = a.input.hints.get('shard')
   if (shard !== undefined) {
+    const { defaultShard } = a.input.topology
+    if (a.needsLocalTables && !a.defines && shard !== defaultShard) {
+      return { target: DEFAULT, refusal: misplaced(shard, defaultShard).refusal }
+    }
     const { written: keys } = pinned
     return { target: { kind: 'shard', name: shard, ...(keys.length === 0 ? {} : { keys }) }, refusal: null }
   }

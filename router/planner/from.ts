@@ -75,7 +75,7 @@ function rangeColumns(a: Analysis, range: RangeVar, env: Env): { columns: Column
     }
     case 'unknown':
       // Newer than the snapshot, or a mistake that the server will name.
-      a.needsDefault = true
+      a.needsTables()
       a.useAnything(false)
       return { columns: OPEN, relation: null }
     default:

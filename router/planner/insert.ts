@@ -13,7 +13,7 @@ import { bindCtes, finishCtes } from './with.ts'
 export function analyzeInsert(a: Analysis, insert: InsertStmt, outer: Env): Columns {
   const env = bindCtes(a, insert.withClause, outer)
   if (insert.relation === undefined) return { columns: [], open: true }
-  const target = writeTarget(a, insert.relation, env, 'insert')
+  const target = writeTarget(a, insert.relation, env, 'insert', insert.onConflictClause)
   const { relation } = target
   const select =
     insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : null
@@ -77,6 +77,8 @@ function placeRows(
     a.graph.pin(node, [constant])
     return
   }
+  // The source's condition says nothing of a NULL, which an outer join may put in its place: only NOT NULL stops that.
+  if (!isNotNull(relation, column)) return
   const source = output.columns[index]?.node ?? -1
   if (width === null || source < 0 || a.graph.family(source) !== type) return
   // varchar(n) cuts blanks off longer values, so what is selected must be known to fit.
@@ -102,6 +104,10 @@ function hasStar(select: SelectStmt): boolean {
     if ('A_Indirection' in val) return true
     return 'ColumnRef' in val && (val.ColumnRef.fields ?? []).some(field => 'A_Star' in field)
   })
+}
+
+function isNotNull(relation: Relation, name: string): boolean {
+  return relation.columns.find(column => column.name === name)?.notNull === true
 }
 
 function isGenerated(relation: Relation, name: string): boolean {
@@ -130,7 +136,7 @@ function pinRows(
 ): boolean {
   if (relation.placement.kind !== 'sharded') return false
   const { column, type, maxChars } = relation.placement
-  const notNull = relation.columns.find(({ name }) => name === column)?.notNull === true
+  const notNull = isNotNull(relation, column)
   let fails = false
   const keys: KeySource[] = []
   for (const list of lists) {

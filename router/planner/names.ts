@@ -1,6 +1,7 @@
 import type { RangeVar } from '@pgsql/types'
 import type { Relation } from '../../src/catalog/catalog.ts'
 import type { Analysis, NameScope } from './analysis.ts'
+import { firm } from './problems.ts'
 
 export type Resolved =
   | { readonly kind: 'sharded' | 'reference' | 'local' | 'view'; readonly relation: Relation }
@@ -36,7 +37,33 @@ export function resolveName(a: Analysis, schema: string | undefined, name: strin
 
 export function resolveRange(a: Analysis, range: RangeVar, scope: NameScope): Resolved {
   a.visited.add(range)
-  return resolveName(a, range.schemaname, range.relname ?? '', scope)
+  const name = range.relname ?? ''
+  const resolved = resolveName(a, range.schemaname, name, scope)
+  const hint = resolved.kind === 'unknown' ? unseenDeclared(a, range.schemaname, name, scope) : null
+  if (hint !== null) {
+    const position = scope.view ? -1 : (range.location ?? -1)
+    a.problem(firm(`declared table "${name}", which the proxy does not see under this name,`, hint, position))
+  }
+  return resolved
+}
+
+/**
+ * For a name that the snapshot lacks: why it may still mean a declared table, or null. The table is newer than the snapshot,
+ * or the session's search_path is not what it is thought to be; default_shard would answer from a part of the rows.
+ */
+export function unseenDeclared(a: Analysis, schema: string | undefined, name: string, scope: NameScope): string | null {
+  const { declared } = a.derived
+  const schemas = schema !== undefined && schema !== '' ? [schema] : scope.searchPath
+  if (schemas.some(each => declared.has(`${each}.${name}`))) {
+    return 'The table is declared in the configuration but the proxy does not see it yet: create it, or try again.'
+  }
+  if (schemas === scope.searchPath) {
+    for (const each of declared) {
+      if (each.endsWith(`.${name}`))
+        return `Table ${each} is declared, but the search_path leaves its schema out: name it.`
+    }
+  }
+  return null
 }
 
 /** A child or partition, at any depth, that is placed otherwise than the table itself. */

@@ -41,6 +41,8 @@ export interface BodyWord {
   readonly schema: string | null
   /** A parenthesis follows. */
   readonly called: boolean
+  /** A dot stands before: it may be a field, or a function in functional notation. */
+  readonly dotted: boolean
   /** It stands where INSERT, UPDATE, DELETE, MERGE or TRUNCATE name their table. */
   readonly written: boolean
 }
@@ -91,6 +93,7 @@ export function scanBody(body: string): BodyWords | null {
       name,
       schema: tokens[i - 1]?.text === '.' ? (names[i - 2] ?? null) : null,
       called: tokens[i + 1]?.text === '(',
+      dotted: tokens[i - 1]?.text === '.',
       written: isWritten(tokens, names, i),
     })
   }

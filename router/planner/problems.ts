@@ -64,6 +64,12 @@ export function badSetting(message: string, hint: string): Problem {
   return { kind: 'always', refusal: { sqlstate: '22023', message, hint, position: -1 } }
 }
 
+/** A shard hint on a statement that uses tables which only default_shard has. */
+export function misplaced(shard: string, defaultShard: string): Problem {
+  const message = `the statement uses tables that are not declared, which are not on shard "${shard}"`
+  return badSetting(message, `Such tables are on default_shard "${defaultShard}": leave the shard hint out.`)
+}
+
 export function notAlone(what: string): Problem {
   return {
     kind: 'always',

@@ -95,6 +95,11 @@ export function callReach(derived: Derived, reach: Reach, schema: string | null,
   reach.refused ||= effects.refused
 }
 
+/** `row.name`: a call of f(row) if there is such a function, never of a built-in one. */
+function fieldReach(derived: Derived, reach: Reach, name: string): void {
+  for (const routine of derived.routinesByName.get(name) ?? []) addReach(reach, routineReach(derived, routine))
+}
+
 export function factsReach(derived: Derived, facts: Facts, reach: Reach): void {
   for (const range of facts.relations) {
     const write = facts.written.has(range)
@@ -105,6 +110,7 @@ export function factsReach(derived: Derived, facts: Facts, reach: Reach): void {
     if (write) reach.mayWrite = true
   }
   for (const call of facts.functions) callReach(derived, reach, call.schema, call.name)
+  for (const name of facts.fields) fieldReach(derived, reach, name)
   for (const name of facts.operators) {
     for (const id of derived.operators.get(name) ?? []) addReach(reach, routineReachById(derived, id))
   }
@@ -171,8 +177,9 @@ export function bodyReach(derived: Derived, body: string, reach: Reach): void {
   if (found === null) return
   if (found.state) reach.state = true
   if (found.changes) reach.mayWrite = reach.unsafe = true
-  for (const { name, schema, called, written } of found.words) {
+  for (const { name, schema, called, dotted, written } of found.words) {
     if (called) callReach(derived, reach, schema, name)
+    else if (dotted) fieldReach(derived, reach, name)
     for (const id of derived.types.get(name) ?? []) addReach(reach, routineReachById(derived, id))
     for (const relation of derived.byName.get(name) ?? []) touch(derived, reach, relation, written)
   }

@@ -51,7 +51,7 @@ function placeReach(a: Analysis, reach: Reach, name: string, declaredLocal: bool
     const hint = 'It changes the state of one server’s session, which other shards would not see.'
     a.problem(firm(`function "${name}", which changes session state,`, hint))
   }
-  if (read.has('local') || written.has('local')) a.needsDefault = true
+  if (read.has('local') || written.has('local')) a.needsTables()
   if (read.has('sharded') || written.has('sharded')) {
     a.keyedRoutines.push(routineUnpinned(name, 'touches sharded tables'))
   } else if (reach.dynamic && !declaredLocal) {
@@ -62,6 +62,11 @@ function placeReach(a: Analysis, reach: Reach, name: string, declaredLocal: bool
 /** Functions, operators and types that the text mentions. */
 export function applyFacts(a: Analysis, facts: Facts, searchPath: readonly string[]): void {
   for (const call of facts.functions) applyCall(a, call, searchPath)
+  for (const name of facts.fields) {
+    for (const routine of a.catalog.routines(name)) {
+      if (searchPath.includes(routine.schema)) applyReach(a, routineReach(a.derived, routine), routine.id)
+    }
+  }
   for (const name of facts.operators) {
     for (const id of a.derived.operators.get(name) ?? []) applyReach(a, routineReachById(a.derived, id), id)
   }

@@ -42,20 +42,23 @@ function reachRelation(a: Analysis, id: number, from: Relation): void {
   const target = a.derived.byId.get(id)
   if (target === undefined) return
   a.use(target, false, false)
-  if (target.placement.kind === 'local') a.needsDefault = true
+  if (target.placement.kind === 'local') a.needsTables()
   if (target.placement.kind !== 'sharded' || from.placement.kind === 'sharded') return
   const hint = 'Such a policy would see the rows of one shard only.'
   a.problem(firm(`table "${from.name}", whose policies read sharded table "${target.name}",`, hint))
 }
 
+export function refuseStray(a: Analysis, relation: Relation, position: number): void {
+  const stray = strayChild(a, relation)
+  if (stray === null) return
+  const hint = `Declare "${relation.name}" and its children alike, or use them one by one.`
+  a.problem(firm(`table "${relation.name}", whose child "${stray.name}" is placed elsewhere,`, hint, position))
+}
+
 /** A sharded, reference or local relation that is read. A key node of -1 leaves a sharded one unpinned. */
 export function readRelation(a: Analysis, relation: Relation, node: number, env: Env, position: number): void {
   if (relation.persistence !== 'p' || relation.kind === 'f' || relation.kind === 'S') a.unsafe = true
-  const stray = strayChild(a, relation)
-  if (stray !== null) {
-    const hint = `Declare "${relation.name}" and its children alike, or read them one by one.`
-    a.problem(firm(`table "${relation.name}", whose child "${stray.name}" is placed elsewhere,`, hint, position))
-  }
+  refuseStray(a, relation, position)
   readThrough(a, relation)
   if (relation.placement.kind === 'sharded') {
     a.instances.push({ relation, node, position, fails: false, inserted: false })
@@ -64,7 +67,7 @@ export function readRelation(a: Analysis, relation: Relation, node: number, env:
   }
   a.use(relation, false, false)
   if (relation.placement.kind === 'local') {
-    a.needsDefault = true
+    a.needsTables()
     if (relation.kind === 'm') readMaterialized(a, relation, position)
   } else if (env.locked) {
     lockReference(a, relation, position)

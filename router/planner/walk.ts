@@ -22,6 +22,8 @@ export interface FunctionUse {
 /** What a tree mentions anywhere, without regard to scope. */
 export interface Facts {
   readonly functions: FunctionUse[]
+  /** Names after a dot: `row.f` calls the function f(row) where the row has no such column. */
+  readonly fields: Set<string>
   readonly operators: Set<string>
   readonly types: Set<string>
   /** Parameter number → how often it occurs. */
@@ -35,6 +37,7 @@ export interface Facts {
 export function noFacts(): Facts {
   return {
     functions: [],
+    fields: new Set(),
     operators: new Set(),
     types: new Set(),
     parameters: new Map(),
@@ -66,8 +69,17 @@ function noteWritten(node: Ast, facts: Facts): void {
   }
 }
 
+function noteFields(node: Ast, facts: Facts): void {
+  const column = node['ColumnRef']
+  const path = isAst(column) ? stringsOf(column['fields']) : []
+  if (path.length > 1) facts.fields.add(last(path))
+  const chain = node['A_Indirection']
+  if (isAst(chain)) for (const name of stringsOf(chain['indirection'])) facts.fields.add(name)
+}
+
 function note(node: Ast, facts: Facts): void {
   noteWritten(node, facts)
+  noteFields(node, facts)
   if (typeof node['relname'] === 'string') facts.relations.push(node)
   if (Array.isArray(node['funcname'])) {
     const path = stringsOf(node['funcname'])

@@ -1,4 +1,4 @@
-import type { Node, RangeVar, ReturningClause } from '@pgsql/types'
+import type { Node, OnConflictClause, RangeVar, ReturningClause } from '@pgsql/types'
 import type { Relation } from '../../src/catalog/catalog.ts'
 import type { Analysis, Env } from './analysis.ts'
 import { walkExpression } from './expressions.ts'
@@ -9,7 +9,7 @@ import { firm } from './problems.ts'
 import { relationReach, routineReachById } from './reach.ts'
 import { applyReach } from './routines.ts'
 import type { Columns, Item, Level } from './scope.ts'
-import { keyNodeOf, readRelation, relationColumns, writeRelation } from './uses.ts'
+import { keyNodeOf, readRelation, refuseStray, relationColumns, writeRelation } from './uses.ts'
 
 const NO_COLUMNS: Columns = { columns: [], open: false }
 
@@ -19,8 +19,14 @@ export interface WriteTarget {
   readonly relation: Relation | null
 }
 
-/** The table that is written. `pinned`: its rows are found by conditions, which must pin it. */
-export function writeTarget(a: Analysis, range: RangeVar, env: Env, kind: 'insert' | 'update'): WriteTarget {
+/** The table that is written; with 'update' its rows are found by conditions, which must pin it. */
+export function writeTarget(
+  a: Analysis,
+  range: RangeVar,
+  env: Env,
+  kind: 'insert' | 'update',
+  conflict?: OnConflictClause,
+): WriteTarget {
   const name = range.alias?.aliasname ?? range.relname ?? ''
   const position = range.location ?? 0
   const resolved = resolveRange(a, range, env.names)
@@ -32,7 +38,10 @@ export function writeTarget(a: Analysis, range: RangeVar, env: Env, kind: 'inser
   if (!('relation' in resolved)) {
     a.needsDefault = true
     a.unsafe = true
-    if (resolved.kind === 'unknown') a.useAnything(true)
+    if (resolved.kind === 'unknown') {
+      a.needsTables()
+      a.useAnything(true)
+    }
     return { item: item(OPEN, name), relation: null }
   }
   const { relation } = resolved
@@ -44,16 +53,31 @@ export function writeTarget(a: Analysis, range: RangeVar, env: Env, kind: 'inser
     a.problem(firm(`writing reference table "${relation.name}"`, hint, position))
   }
   if (kind === 'update') readRelation(a, relation, keyNodeOf(relation, columns), { ...env, locked: false }, position)
-  else if (relation.placement.kind === 'local') a.needsDefault = true
-  writeRelation(a, relation, sharded, kind === 'update')
+  else if (relation.placement.kind === 'local') a.needsTables()
+  // INSERT goes on to a partition; other children it leaves alone.
+  if (kind === 'insert' && relation.kind === 'p') refuseStray(a, relation, position)
+  const elsewhere = conflict?.action === 'ONCONFLICT_UPDATE' && !infersKey(relation, conflict)
+  writeRelation(a, relation, sharded && !elsewhere, kind === 'update' || elsewhere)
   return { item: written, relation }
+}
+
+/** False when DO UPDATE may change a row with another key than the new one: it conflicts by other columns. */
+function infersKey(relation: Relation, conflict: OnConflictClause): boolean {
+  const { placement } = relation
+  if (placement.kind !== 'sharded') return false
+  return (conflict.infer?.indexElems ?? []).some(node => {
+    if (!('IndexElem' in node)) return false
+    // Another collation or operator class may take other keys for equal.
+    const { name, collation, opclass } = node.IndexElem
+    return name === placement.column && collation === undefined && opclass === undefined
+  })
 }
 
 /** A view is written through to its tables by rules, triggers or Postgres itself: only where all of that is local. */
 function writeView(a: Analysis, view: Relation, position: number): void {
   const reach = relationReach(a.derived, view)
   a.use(view, true, false)
-  a.needsDefault = true
+  a.needsTables()
   for (const id of reach.reads) {
     const under = a.derived.byId.get(id)
     if (under === undefined) continue
@@ -72,6 +96,12 @@ export function returning(a: Analysis, clause: ReturningClause | undefined, leve
   walkExpression(a, clause.exprs, level, env)
   const list = targets(a, clause.exprs, level)
   return outward(a, list.targets, list.open, () => false)
+}
+
+/** The target of UPDATE as RETURNING sees it: conditions were on the old values, and only the shard key stays the same. */
+export function newRows(target: Item, relation: Relation | null): Item {
+  const kept = relation?.placement.kind === 'sharded' ? relation.placement.column : null
+  return { ...target, columns: target.columns.map(column => (column.name === kept ? column : { ...column, node: -1 })) }
 }
 
 /** Columns that SET assigns. */

@@ -8,7 +8,7 @@ import { analyzeInsert } from './insert.ts'
 import { firm } from './problems.ts'
 import type { Columns, Item, Level } from './scope.ts'
 import { bindCtes, finishCtes } from './with.ts'
-import { refuseKeyChange, returning, writeTarget } from './write-target.ts'
+import { newRows, refuseKeyChange, returning, writeTarget } from './write-target.ts'
 
 /** INSERT, UPDATE, DELETE or MERGE, as a statement or in WITH; returns the columns of RETURNING. */
 export function analyzeWrite(a: Analysis, statement: Node, env: Env): Columns {
@@ -30,20 +30,19 @@ function updateOrDelete(
 ): Columns {
   const env = bindCtes(a, statement.withClause, outer)
   const items: Item[] = []
-  let relation: Relation | null = null
-  if (statement.relation !== undefined) {
-    const target = writeTarget(a, statement.relation, env, 'update')
-    relation = target.relation
-    items.push(target.item)
-  }
+  const target = statement.relation === undefined ? null : writeTarget(a, statement.relation, env, 'update')
+  const relation = target?.relation ?? null
+  if (target !== null) items.push(target.item)
   for (const node of from ?? []) items.push(...fromItem(a, node, items, env, 'none'))
   const level: Level = { items, parent: env.parent }
   conjuncts(a, statement.whereClause, level, env, 'all')
+  let returned = level
   if ('targetList' in statement) {
     refuseKeyChange(a, relation, statement.targetList)
     walkExpression(a, statement.targetList, level, env)
+    returned = { ...level, items: items.map(each => (each === target?.item ? newRows(each, relation) : each)) }
   }
-  const columns = returning(a, statement.returningClause, level, env)
+  const columns = returning(a, statement.returningClause, returned, env)
   finishCtes(a, env, outer)
   return columns
 }

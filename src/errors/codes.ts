@@ -211,6 +211,14 @@ export const CODES = {
     hint: 'Connect to the server itself.',
     remedy: 'Connect to the server itself.',
   },
+  standard_strings: {
+    sqlstate: '0A000',
+    severity: 'FATAL',
+    message: 'standard_conforming_strings = off is not supported on a sharded database',
+    meaning: 'The router reads string literals as the SQL standard does; the server would read them otherwise.',
+    hint: 'Leave it on; write E-prefixed strings where backslashes are meant as escapes.',
+    remedy: 'Take the setting out of the startup options, the role or the database.',
+  },
   client_encoding: {
     sqlstate: '0A000',
     severity: 'FATAL',

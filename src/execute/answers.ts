@@ -1,8 +1,8 @@
 /** What comes back from servers for one client: forwarded as it is, looked at only where the session's state hangs on it. */
 import { internalQuery } from '../../pool/internal-query.ts'
 import type { Owner } from '../../pool/owner.ts'
-import { KIND_CLOSE, KIND_MASK, KIND_PARSE } from '../../pool/request-queue.ts'
-import type { ServerConnection } from '../../pool/server-connection.ts'
+import { KIND_CLOSE, KIND_LOCAL, KIND_MASK, KIND_PARSE } from '../../pool/request-queue.ts'
+import type { LocalAnswer, ServerConnection } from '../../pool/server-connection.ts'
 import { NO_SETTINGS, settingsOf } from '../../pool/server-state.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
@@ -11,8 +11,9 @@ import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { errorFields } from '../protocol/error-fields.ts'
 import { sync } from '../protocol/frontend-messages.ts'
 import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from './client-output.ts'
-import { settingsQuery } from './settings.ts'
+import { readPath, settingsQuery } from './settings.ts'
 import type { Statement } from './statement.ts'
+import { closeMarks } from './effects.ts'
 import type { ParseEntry } from './emit.ts'
 import type { Executor } from './executor.ts'
 import type { RunningUnit } from './running-unit.ts'
@@ -24,6 +25,7 @@ export const SCOUT = Symbol('scout')
 
 const DISCARD_ALL = 'DISCARD ALL'
 const DEALLOCATE_ALL = 'DEALLOCATE ALL'
+const SYNC_WAIT_CANCELLED = 'the wait for synchronous replication was cancelled'
 const LETTER_D = 0x44
 const NO_NAMES: readonly string[] = []
 
@@ -80,7 +82,7 @@ export class Answers implements Owner {
     client.output.release(HOLD_REPLICA)
     if (running.uncertain) {
       running.uncertain = false
-      client.output.frame(errorOf(outcomeUnknown('the wait for synchronous replication was cancelled')))
+      client.output.frame(errorOf(outcomeUnknown(SYNC_WAIT_CANCELLED)))
       return false
     }
     if (buffer[start + 5] === LETTER_D) this.#sessionReset(server, buffer, start, end)
@@ -92,6 +94,8 @@ export class Answers implements Owner {
     const tag = buffer.toString('latin1', start + 5, end - 1)
     if (tag !== DISCARD_ALL && tag !== DEALLOCATE_ALL) return
     const { client, links } = this.#executor
+    // What stands behind it in the same batch was sent for a server that had its statements: not to be reused.
+    if (server.outstanding > 2) server.state.closeNeeded = true
     server.state.prepared.clear()
     server.state.evicted.length = 0
     server.state.unnamed = 0
@@ -100,7 +104,9 @@ export class Answers implements Owner {
     server.state.settings = NO_SETTINGS
     server.state.dirty = false
     links.pins.clear()
-    client.settings = client.startupSettings
+    // Servers of other shards keep what was pinned there until they are reset, out of the session's sight.
+    for (const link of [...links.all()]) if (link.server !== server) links.release(link)
+    client.resetSettings()
   }
 
   onNotice(_server: ServerConnection, buffer: Buffer, start: number, end: number): void {
@@ -129,6 +135,11 @@ export class Answers implements Owner {
   onRequestDropped(server: ServerConnection, kind: number, data: unknown): void {
     const base = kind & KIND_MASK
     if (base === KIND_CLOSE && typeof data === 'number') server.state.evicted.push(data)
+    if (base === KIND_LOCAL) {
+      const { undo } = data as LocalAnswer
+      if (undo !== null) this.#executor.client.parseDropped(undo as Statement)
+      return
+    }
     if (base !== KIND_PARSE || data === null) return
     const { statement, client } = data as ParseEntry
     if (statement.name === '') server.state.unnamed = 0
@@ -136,13 +147,17 @@ export class Answers implements Owner {
     if (client && !(this.#executor.running?.retry ?? false)) this.#executor.client.parseDropped(statement)
   }
 
-  beforeReady(): boolean {
+  beforeReady(_server: ServerConnection, status: number): boolean {
     const { running } = this.#executor
-    return running !== null && !running.retry
+    if (running === null || running.retry || running.uncertain) return false
+    // With settings still to be read back the unit is not over: were the server lost then, it would be answered twice.
+    if (this.#settingsToRead(running, status).length > 0) return false
+    running.answered = true
+    return true
   }
 
   onServerDrain(): void {
-    this.#executor.client.serverDrained()
+    this.#executor.serverDrained()
   }
 
   onReady(server: ServerConnection, status: number): void {
@@ -158,6 +173,7 @@ export class Answers implements Owner {
     this.#noteStatus(running, status)
     const names = this.#settingsToRead(running, status)
     if (names.length === 0) return this.#settled(server, running, status)
+    running.reading = true
     internalQuery(server, settingsQuery(names), (error, rows) => {
       if (executor.closed) return
       if (error !== null) {
@@ -191,6 +207,8 @@ export class Answers implements Owner {
     client.database.stats.queries += running.queries
     if (status !== IDLE) {
       if (transaction.state === 'none') this.#blockBegan(running)
+      // What failed must not be run again elsewhere: the block stays where it is.
+      if (status === IN_FAILED_TRANSACTION) transaction.prelude = null
       return
     }
     running.marks?.close()
@@ -200,8 +218,6 @@ export class Answers implements Owner {
     transaction.marks?.close()
     transaction.marks = null
     if (transaction.changesCatalog) running.changesCatalog = true
-    if (transaction.settings.size > 0)
-      running.settings = new Set([...transaction.settings, ...(running.settings ?? [])])
     transaction.to('none')
     client.transactionEnded()
   }
@@ -218,8 +234,8 @@ export class Answers implements Owner {
 
   /** What SET, RESET, SET LOCAL, a rollback left behind is asked of the server itself: its words are replayed elsewhere. */
   #settingsToRead(running: RunningUnit, status: number): readonly string[] {
-    const { client } = this.#executor
-    if (running.resetAll && status !== IN_FAILED_TRANSACTION) client.settings = client.startupSettings
+    const { settings } = this.#executor.transaction
+    if (status === IDLE && settings.size > 0) running.settings = new Set([...settings, ...(running.settings ?? [])])
     return status === IN_FAILED_TRANSACTION || running.settings === null ? NO_NAMES : [...running.settings]
   }
 
@@ -243,19 +259,29 @@ export class Answers implements Owner {
     })
     server.state.settings = settingsOf(onServer)
     client.settings = settingsOf(wanted)
+    client.searchPath = readPath(row[names.length] ?? null)
   }
 
   #settled(server: ServerConnection, running: RunningUnit, status: number): void {
     const executor = this.#executor
-    const { client } = executor
-    if (running.resetAll && status !== IN_FAILED_TRANSACTION) server.state.settings = NO_SETTINGS
+    const { client, transaction } = executor
+    if (running.resetAll && status !== IN_FAILED_TRANSACTION) {
+      server.state.settings = NO_SETTINGS
+      client.resetSettings()
+    }
     if ((client.output.holding & HOLD_CATALOG) !== 0) {
-      if (running.changesCatalog && status === IDLE && !running.failed) {
+      const committed = (running.changesCatalog && status === IDLE) || (running.commits && transaction.changesCatalog)
+      if (committed && !running.failed) {
+        transaction.changesCatalog = false
         const { output } = client
         client.environment.catalogChanged(client.database.name, () => output.release(HOLD_CATALOG))
       } else client.output.release(HOLD_CATALOG)
     }
     client.output.release(HOLD_REPLICA)
+    if (!running.answered) {
+      if (running.uncertain) client.output.frame(errorOf(outcomeUnknown(SYNC_WAIT_CANCELLED)))
+      client.output.frame(ready(status))
+    }
     executor.finish(server)
   }
 
@@ -265,15 +291,18 @@ export class Answers implements Owner {
     const { running, links, transaction, client } = executor
     const link = links.of(server)
     if (link !== undefined) links.forget(link)
-    const inBlock = transaction.state === 'open' && (link === undefined || transaction.shard === link.shard)
-    transaction.marks?.close()
-    running?.marks?.close()
+    if (link === undefined && running?.server !== server) return
+    const inBlock = (transaction.state === 'open' && transaction.shard === link?.shard) || running?.begins === true
+    closeMarks(transaction.marks, true)
+    closeMarks(running?.marks ?? null, true)
     client.output.release(HOLD_MARKS | HOLD_CATALOG)
     if (running === null || running.server !== server) {
       if (inBlock || links.pins.size > 0) client.fatal(lostError(error, false))
       return
     }
-    if (server.midRow) return client.fatal(error)
+    // Half a row is on its way: no error can be said any more.
+    if (server.midRow) return client.abort()
+    if (running.reading) return client.fatal(lostError(error, running.mayCommit))
     if ((client.output.holding & HOLD_REPLICA) !== 0 && running.complete) return executor.placement.onPrimary(running)
     const reported = lostError(error, running.mayCommit)
     if (inBlock || links.pins.size > 0) return client.fatal(reported)

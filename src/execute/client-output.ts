@@ -8,8 +8,14 @@ export const HOLD_REPLICA = 1
 export const HOLD_MARKS = 2
 export const HOLD_CATALOG = 4
 
+/** Held bytes past which the server that writes them is paused. */
+const MAX_HELD_BYTES = 1024 * 1024
+
 export class ClientOutput {
   #reasons = 0
+  #whenQuiet: (() => void) | null = null
+  /** Held bytes went out: a server that was paused for them may go on. */
+  onReleased: () => void = () => undefined
   #held: Buffer[] = []
   #heldBytes = 0
   bytes = 0
@@ -34,7 +40,7 @@ export class ClientOutput {
     if (this.#reasons !== 0) {
       this.#held.push(part)
       this.#heldBytes += part.length
-      return true
+      return this.#heldBytes < MAX_HELD_BYTES
     }
     return this.socket.write(part)
   }
@@ -50,16 +56,42 @@ export class ClientOutput {
   release(reason: number): void {
     if ((this.#reasons & reason) === 0) return
     this.#reasons &= ~reason
-    if (this.#reasons !== 0 || this.#heldBytes === 0) return
-    const held = this.#held
-    const bytes = this.#heldBytes
-    this.#held = []
-    this.#heldBytes = 0
-    this.socket.write(held.length === 1 && held[0] !== undefined ? held[0] : Buffer.concat(held, bytes))
+    if (this.#reasons !== 0) return
+    if (this.#heldBytes > 0) {
+      const held = this.#held
+      const bytes = this.#heldBytes
+      this.#held = []
+      this.#heldBytes = 0
+      this.socket.write(held.length === 1 && held[0] !== undefined ? held[0] : Buffer.concat(held, bytes))
+      if (!this.socket.writableNeedDrain) this.onReleased()
+    }
+    this.#quiet()
+  }
+
+  /**
+   * Calls once when nothing is held and the client's socket takes more: the next unit must not begin before, since reasons
+   * and bytes of two units cannot be told apart, and a slow client must slow its server down.
+   */
+  whenQuiet(callback: () => void): void {
+    this.#whenQuiet = callback
+    this.#quiet()
+  }
+
+  /** The socket takes more again. */
+  drained(): void {
+    this.#quiet()
+  }
+
+  #quiet(): void {
+    if (this.#whenQuiet === null || this.#reasons !== 0 || this.socket.writableNeedDrain) return
+    const callback = this.#whenQuiet
+    this.#whenQuiet = null
+    callback()
   }
 
   /** Forgets what was held for this reason alone: the statement is run again elsewhere. */
   discard(reason: number): void {
+    if ((this.#reasons & reason) === 0) return
     this.#held = []
     this.#heldBytes = 0
     this.#reasons &= ~reason

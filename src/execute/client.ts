@@ -17,6 +17,10 @@ export interface ExecutorClient {
   /** What RESET goes back to. */
   readonly startupSettings: Settings
   settings: Settings
+  /** Schemas that the server looks through for unqualified names. */
+  searchPath: readonly string[]
+  /** RESET ALL, DISCARD ALL: back to what the session began with. */
+  resetSettings(): void
   readonly consistency: Consistency
   /** `primary`, `replica` or ''. */
   readonly role: string
@@ -45,6 +49,8 @@ export interface ExecutorClient {
   option(name: string): string
   /** The block ended: SET LOCAL shardway.* ends with it. */
   transactionEnded(): void
+  /** Ends the client's connection without a word: it is in the middle of a message. */
+  abort(): void
   /** Ends the client's connection with this error. */
   fatal(error: ShardwayError): void
 }

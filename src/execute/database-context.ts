@@ -27,6 +27,12 @@ export interface PoolServices {
   serverCa(): string | undefined
 }
 
+/** What a server says to a new session of a user with certain settings. */
+export interface Welcome {
+  readonly parameters: ReadonlyMap<string, string>
+  readonly searchPath: readonly string[]
+}
+
 export class DatabaseContext {
   readonly name: string
   readonly stats = new DatabaseStats()
@@ -41,7 +47,7 @@ export class DatabaseContext {
   #catalog: Catalog | null = null
   #router: Router | null = null
   /** Parameters that a new client is told, by settings signature and user. */
-  readonly welcomes = new Map<string, ReadonlyMap<string, string>>()
+  readonly welcomes = new Map<string, Welcome>()
 
   constructor(config: Config, database: DatabaseConfig, services: PoolServices) {
     this.name = database.name
@@ -84,8 +90,9 @@ export class DatabaseContext {
     }
     if (catalog !== null && catalog !== this.#catalog) {
       this.#catalog = catalog
-      for (const pool of this.#pools.values()) pool.patch = this.#patch(pool.options.shard)
+      for (const pool of this.#pools.values()) pool.setPatch(this.#patch(pool.options.shard))
     }
+    this.welcomes.clear()
     if (this.#topology === null || this.#catalog === null) return
     if (this.#router === null) {
       this.#router = new Router({
@@ -231,8 +238,9 @@ export class DatabaseContext {
       const node = shardNamed(topology, pool.options.shard)?.nodes.find(one => one.address === pool.options.address)
       // 'unknown' is a node that does not answer right now: its connections will tell by themselves.
       if (node !== undefined && (node.role === pool.options.role || node.role === 'unknown')) continue
-      pool.close(new ShardwayError('role_changed', '57P03', `node ${pool.options.address} changed its role`))
+      // Out of the map first: owners of lost requests may open the node's new pool at once.
       this.#pools.delete(name)
+      pool.close(new ShardwayError('role_changed', '57P03', `node ${pool.options.address} changed its role`))
     }
   }
 }

@@ -1,4 +1,5 @@
 /** What a unit's statements do besides being answered: marks, pins, settings, DDL, commits. */
+import type { MarkSet } from '../../pool/marks.ts'
 import type { SessionCommand } from '../../router/plan.ts'
 import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
@@ -14,6 +15,11 @@ import {
   type Unit,
 } from './unit.ts'
 
+/** Longer than a server needs to notice that nobody listens any more, in all but the strangest cases. */
+const LOST_WRITE_MS = 60_000
+/** The relation that stands for all. */
+const EVERYTHING = 0
+
 /** The steps that run something. */
 function runs(step: Step): boolean {
   return step.op === OP_QUERY || step.op === OP_EXECUTE || step.op === OP_FUNCTION
@@ -25,10 +31,11 @@ export function noteEffects(executor: Executor, running: RunningUnit, link: Link
   const inBlock = transaction.state === 'open'
   for (const step of running.unit.steps) {
     const { plan } = step
-    if (!runs(step) || plan === null) continue
+    if (!runs(step)) continue
+    if (step.op === OP_FUNCTION) noteFunctionCall(executor, running, link)
+    if (plan === null) continue
     running.queries++
     const write = plan.access === 'write'
-    if (write) running.wrote = true
     for (const command of plan.commands) noteCommand(executor, running, command)
     if (running.commits || plan.mixed || (write && !inBlock)) running.mayCommit = true
     if (plan.changesCatalog) {
@@ -63,6 +70,7 @@ function noteCommand(executor: Executor, running: RunningUnit, command: SessionC
     }
   } else if (command.kind === 'reset-all') running.resetAll = true
   else if (command.kind === 'commit') running.commits = true
+  else if (command.kind === 'begin') running.begins = true
 }
 
 /** Marks what will be written, before it is sent (soundness 22). */
@@ -70,8 +78,10 @@ export function addMarks(executor: Executor, running: RunningUnit, link: Link): 
   const { client } = executor
   for (const step of running.unit.steps) {
     const { plan } = step
+    if (step.op === OP_FUNCTION && client.database.hasReplicas(link.shard))
+      markSet(executor, running).add(EVERYTHING, -1)
     if (plan === null || plan.access !== 'write' || !client.database.hasReplicas(link.shard)) continue
-    if (step.op !== OP_QUERY && step.op !== OP_BIND && step.op !== OP_FUNCTION) continue
+    if (step.op !== OP_QUERY && step.op !== OP_BIND) continue
     for (const touch of plan.touches) {
       if (!touch.write) continue
       const set = markSet(executor, running)
@@ -86,6 +96,22 @@ function markSet(executor: Executor, running: RunningUnit) {
   const open = () => client.environment.marks.open(client.database.name)
   if (transaction.state === 'open') return (transaction.marks ??= open())
   return (running.marks ??= open())
+}
+
+/** A function that the protocol names by its OID: whatever it does. */
+function noteFunctionCall(executor: Executor, running: RunningUnit, link: Link): void {
+  if (executor.transaction.state !== 'open') running.mayCommit = true
+  executor.links.pin(link, 'function')
+}
+
+/**
+ * Ends marks whose answer was lost or will not be waited for. A server that was still at it may commit later than now, so
+ * their rows stay with the primary for longer than such a server can live.
+ */
+export function closeMarks(set: MarkSet | null, mayStillRun: boolean): void {
+  if (set === null) return
+  if (mayStillRun) setTimeout(() => set.close(), LOST_WRITE_MS).unref()
+  else set.close()
 }
 
 const PRELIMINARY: ReadonlySet<string> = new Set(['set', 'set-transaction', 'savepoint'])

@@ -84,6 +84,8 @@ class Ranges {
 
 /** Sends the steps; `owner` gets the answers. */
 export function emitSteps(server: ServerConnection, owner: Owner, steps: readonly Step[]): void {
+  // Before the unit: between an Execute and its Sync a COPY would choke on them.
+  if (server.state.evicted.length > 0) emitEvictions(server, owner)
   const ranges = new Ranges(server)
   for (const step of steps) emitStep(server, owner, step, ranges)
   ranges.flush()
@@ -139,10 +141,6 @@ function emitStep(server: ServerConnection, owner: Owner, step: Step, ranges: Ra
       ranges.flush()
       return server.local(owner, messages.closeComplete)
     case OP_SYNC:
-      if (server.state.evicted.length > 0) {
-        ranges.flush()
-        emitEvictions(server, owner)
-      }
       server.expect(KIND_SYNC, owner)
       return ranges.add(step.buffer, step.start, step.end)
     case OP_FLUSH:
@@ -154,7 +152,7 @@ function emitStep(server: ServerConnection, owner: Owner, step: Step, ranges: Ra
 function emitParse(server: ServerConnection, owner: Owner, step: Step, statement: Statement, ranges: Ranges): void {
   if (statement.name !== '' && isPrepared(server, statement)) {
     ranges.flush()
-    return server.local(owner, messages.parseComplete)
+    return server.local(owner, messages.parseComplete, statement)
   }
   server.expect(KIND_PARSE, owner, { statement, client: true } satisfies ParseEntry)
   register(server, statement)
@@ -171,7 +169,8 @@ function ensurePrepared(server: ServerConnection, owner: Owner, statement: State
   ranges.send(parseFor(server, statement))
 }
 
-function parseFor(server: ServerConnection, statement: Statement): Buffer {
+/** The Parse that makes the statement on this server, under its shared name. */
+export function parseFor(server: ServerConnection, statement: Statement): Buffer {
   const name = statement.name === '' ? '' : serverNameOf(statement)
   const patch = server.patch
   if (patch === null) return parseNamed(name, statement.rest)
@@ -182,6 +181,11 @@ function parseFor(server: ServerConnection, statement: Statement): Buffer {
     rest.writeUInt32BE(patch.typeForServer(rest.readUInt32BE(at)), at)
   }
   return parseNamed(name, rest)
+}
+
+export function hasStatement(server: ServerConnection, statement: Statement): boolean {
+  if (statement.name === '') return server.state.unnamed === statement.id
+  return server.state.prepared.has(statement.id) || server.state.evicted.includes(statement.id)
 }
 
 /** Moves the statement to the young end of the server's list when it is there, or is still to be closed. */
@@ -196,7 +200,7 @@ function isPrepared(server: ServerConnection, statement: Statement): boolean {
   return true
 }
 
-function register(server: ServerConnection, statement: Statement): void {
+export function register(server: ServerConnection, statement: Statement): void {
   if (statement.name === '') {
     server.state.unnamed = statement.id
     return
@@ -210,7 +214,7 @@ function register(server: ServerConnection, statement: Statement): void {
   }
 }
 
-/** Closes statements that were pushed out of the server's list; called when the unit's messages are all sent, before Sync. */
+/** Closes statements that earlier units pushed out of the server's list. */
 function emitEvictions(server: ServerConnection, owner: Owner): void {
   for (const id of server.state.evicted) {
     server.expect(KIND_CLOSE | SKIP, owner, id)

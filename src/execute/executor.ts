@@ -18,7 +18,7 @@ import { type Link, Links } from './links.ts'
 import { answerLocally, dropParses, isLocal } from './local.ts'
 import { Placement } from './placement.ts'
 import { RunningUnit } from './running-unit.ts'
-import { addMarks, noteEffects, preliminaryTexts } from './effects.ts'
+import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
 import { Transaction } from './transaction.ts'
 import { OP_FLUSH, OP_SYNC, type Step, type Unit } from './unit.ts'
 
@@ -32,6 +32,8 @@ export class Executor {
   running: RunningUnit | null = null
   readonly placement: Placement
   closed = false
+  /** The next part of the unit waits until the server takes more. */
+  #partWaits = false
 
   constructor(client: ExecutorClient) {
     this.client = client
@@ -82,7 +84,7 @@ export class Executor {
     this.client.database.stats.errors++
     this.client.output.frame(errorOf(error))
     running.failed = true
-    if (running.complete) this.#answerReady(running)
+    if (running.complete) this.#answerReady()
     else this.client.unitEmitted()
   }
 
@@ -90,12 +92,12 @@ export class Executor {
   #afterFailure(running: RunningUnit): void {
     dropParses(this.client, running.unit.steps)
     if (!running.complete) return this.client.unitEmitted()
-    if (running.server === null) return this.#answerReady(running)
+    if (running.server === null) return this.#answerReady()
     running.server.expect(KIND_SYNC, this.answers)
     running.server.send(sync)
   }
 
-  #answerReady(_running: RunningUnit): void {
+  #answerReady(): void {
     this.client.output.frame(ready(this.status))
     this.finish(null)
   }
@@ -117,7 +119,20 @@ export class Executor {
     if (running.scout) {
       server.expect(KIND_SYNC | SKIP, answers, SCOUT)
       server.send(sync)
-    } else if (!unit.complete) client.unitEmitted()
+    } else if (!unit.complete) this.#partEmitted(server)
+  }
+
+  /** A client that sends parts without end goes no faster than its server. */
+  #partEmitted(server: ServerConnection): void {
+    if (server.needsDrain) this.#partWaits = true
+    else this.client.unitEmitted()
+  }
+
+  serverDrained(): void {
+    this.client.serverDrained()
+    if (!this.#partWaits) return
+    this.#partWaits = false
+    this.client.unitEmitted()
   }
 
   /** The pending BEGIN goes first, in the same unit: when it fails, so does everything behind it. */
@@ -125,6 +140,7 @@ export class Executor {
     const { transaction } = this
     const texts = preliminaryTexts(running.unit)
     if (transaction.state === 'virtual') {
+      running.preludeBefore = transaction.prelude === null ? [] : [...transaction.prelude]
       emitSilently(link.server, this.answers, transaction.begin)
       for (const text of transaction.prelude ?? []) emitSilently(link.server, this.answers, text)
       transaction.to('open')
@@ -160,7 +176,12 @@ export class Executor {
     const set = running.marks ?? this.transaction.marks
     if (set !== null && !set.acknowledged) {
       output.hold(HOLD_MARKS)
-      set.onAcknowledged(() => output.release(HOLD_MARKS))
+      const acknowledged = () => {
+        // A later part of the unit may have marked more.
+        if (set.acknowledged) output.release(HOLD_MARKS)
+        else set.onAcknowledged(acknowledged)
+      }
+      set.onAcknowledged(acknowledged)
     }
     if (running.changesCatalog || this.transaction.changesCatalog) output.hold(HOLD_CATALOG)
   }
@@ -171,10 +192,20 @@ export class Executor {
     this.running = null
     if (server !== null) {
       const link = this.links.of(server)
-      if (link !== undefined && server.status === IDLE && this.links.pins.size === 0) this.links.release(link)
+      // Nothing is ever pinned to a replica: what the session does next may be a write.
+      const kept = this.links.pins.size > 0 && link?.pool.options.role !== 'replica'
+      if (link !== undefined && server.status === IDLE && !kept) this.links.release(link)
     }
     if (running !== null) this.client.database.stats.queryTimeUs += nowUs() - running.startedUs
-    this.client.unitDone()
+    this.client.output.whenQuiet(() => {
+      if (!this.closed) this.client.unitDone()
+    })
+  }
+
+  /** Some server has not answered yet: what it was sent may still be committed. */
+  get #busy(): boolean {
+    for (const link of this.links.all()) if (link.server.outstanding > 0) return true
+    return false
   }
 
   /** The client asked to cancel what it waits for. */
@@ -202,7 +233,7 @@ export class Executor {
     this.closed = true
     this.placement.forget()
     for (const link of this.links.all()) {
-      if (link.server.outstanding > 0) {
+      if (link.server.outstanding > 0 && this.running?.commits !== true) {
         void cancelOnServer(
           link.pool.options.login,
           link.server.identity.pid,
@@ -211,8 +242,8 @@ export class Executor {
         ).catch(() => undefined)
       }
     }
-    this.running?.marks?.close()
-    this.transaction.marks?.close()
+    closeMarks(this.running?.marks ?? null, this.#busy)
+    closeMarks(this.transaction.marks, this.#busy)
     this.links.dropAll('client disconnected')
   }
 }

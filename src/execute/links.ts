@@ -49,6 +49,8 @@ export class Links {
   /** Gives the server back; what was pinned to it is reset there before anyone else has it. */
   release(link: Link): void {
     this.forget(link)
+    // Paused for a slow client of ours: whoever has it next must not wait for that one.
+    if (link.server.socket.isPaused()) link.server.socket.resume()
     link.pool.release(link.server)
   }
 

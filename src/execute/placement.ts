@@ -5,15 +5,18 @@
 import { internalQuery } from '../../pool/internal-query.ts'
 import type { Pool, Waiter } from '../../pool/pool.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
+import type { Settings } from '../../pool/server-state.ts'
 import { ANY_SHARD } from '../../router/router.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { HOLD_REPLICA } from './client-output.ts'
 import { settingsChange } from './settings.ts'
+import type { Statement } from './statement.ts'
 import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
 import { dropParses } from './local.ts'
+import { foreignStatement, internalParse } from './foreign-statement.ts'
 import { isFresh, replicaFor } from './replica-choice.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { OP_CLOSE_STATEMENT, OP_DESCRIBE_STATEMENT, OP_FLUSH, OP_PARSE, OP_SYNC, type Unit } from './unit.ts'
@@ -53,15 +56,16 @@ export class Placement implements Waiter {
   }
 
   place(running: RunningUnit, unit: Unit): void {
-    let shard = ANY_SHARD
-    for (const step of unit.steps) if (step.shard !== ANY_SHARD) shard = step.shard
     const { transaction } = this.#executor
     if (running.server !== null) {
       const link = this.#executor.links.of(running.server)
       if (link === undefined) return
-      if (shard !== ANY_SHARD && shard !== link.shard) return this.#refuseSecondShard(running, link)
+      this.#cutAtSecondShard(running, unit, link.shard)
       return this.#executor.emit(running, link)
     }
+    const shards = unit.steps.filter(step => step.shard !== ANY_SHARD)
+    let shard = shards[0]?.shard ?? ANY_SHARD
+    if (shards.length > 1) this.#cutAtSecondShard(running, unit, shard)
     if (transaction.state === 'open') {
       const link = this.#executor.links.at(transaction.shard)
       if (link === undefined)
@@ -72,7 +76,7 @@ export class Placement implements Waiter {
       if (!this.#leavePrelude(link))
         return this.#executor.refuse(secondShard(this.#shardName(link.shard), this.#shardName(shard)))
     }
-    running.scout = isScout(unit) && (!unit.complete || transaction.state === 'virtual')
+    running.scout = isScout(running.unit) && (!unit.complete || transaction.state === 'virtual')
     // The only shard that has every relation.
     if (shard === ANY_SHARD && isScout(unit)) shard = this.#executor.client.database.defaultShard
     if (shard === ANY_SHARD) shard = this.#executor.links.first?.shard ?? this.#executor.client.homeShard
@@ -84,15 +88,14 @@ export class Placement implements Waiter {
     return this.#executor.client.database.topology.shardNames[shard] ?? String(shard)
   }
 
-  #refuseSecondShard(running: RunningUnit, link: Link): void {
-    const { unit } = running
-    const error = secondShard(
-      this.#shardName(link.shard),
-      this.#shardName(unit.steps.find(s => s.shard !== ANY_SHARD)?.shard ?? -1),
-    )
-    dropParses(this.#executor.client, unit.steps)
-    running.unit = { steps: [], complete: unit.complete, simple: unit.simple, error }
-    this.#executor.emit(running, link)
+  /** One unit is one transaction: where it comes to another shard it ends with the refusal, and what went before is undone. */
+  #cutAtSecondShard(running: RunningUnit, unit: Unit, shard: number): void {
+    const at = unit.steps.findIndex(step => step.shard !== ANY_SHARD && step.shard !== shard)
+    const other = unit.steps[at]
+    if (other === undefined) return
+    dropParses(this.#executor.client, unit.steps.slice(at))
+    const error = secondShard(this.#shardName(shard), this.#shardName(other.shard))
+    running.unit = { steps: unit.steps.slice(0, at), complete: unit.complete, simple: unit.simple, error }
   }
 
   /** A block that ran nothing but preliminaries may move: they are undone here and run again there. */
@@ -106,6 +109,7 @@ export class Placement implements Waiter {
       return false
     transaction.to('virtual')
     this.#executor.links.forget(link)
+    link.server.owner = null
     internalQuery(link.server, 'ROLLBACK', error => {
       if (error !== null) link.server.destroy('ROLLBACK failed')
       else {
@@ -160,6 +164,14 @@ export class Placement implements Waiter {
     running.retry = true
     running.server = null
     this.#executor.client.output.discard(HOLD_REPLICA)
+    const { transaction } = this.#executor
+    if (running.preludeBefore !== null && transaction.state === 'open') {
+      // The block began with this unit, on the replica: it begins again on the primary.
+      transaction.to('virtual')
+      transaction.replica = false
+      transaction.prelude = running.preludeBefore
+      running.preludeBefore = null
+    }
     this.#acquire(running, running.shard)
   }
 
@@ -183,14 +195,35 @@ export class Placement implements Waiter {
   #laySettings(running: RunningUnit, link: Link): void {
     const { server } = link
     const wanted = this.#executor.client.settings
+    const foreign = foreignStatement(server, running.unit.steps, wanted)
+    if (foreign !== null) return this.#prepareForeign(running, link, foreign)
     if (server.state.settings.signature === wanted.signature) return this.#executor.emit(running, link)
+    this.#lay(running, link, wanted, () => this.#executor.emit(running, link))
+  }
+
+  /** A statement that was parsed under other settings means what it meant then (soundness 32): it is prepared under those. */
+  #prepareForeign(running: RunningUnit, link: Link, statement: Statement): void {
+    this.#lay(running, link, statement.settings, () => {
+      this.layingSettings = true
+      internalParse(link.server, statement, error => {
+        this.layingSettings = false
+        if (this.#executor.closed) return
+        if (error === null) return this.#laySettings(running, link)
+        this.#executor.refuse(error)
+      })
+    })
+  }
+
+  #lay(running: RunningUnit, link: Link, wanted: Settings, then: () => void): void {
+    const { server } = link
+    const change = settingsChange(server.state.settings, wanted)
     this.layingSettings = true
-    internalQuery(server, settingsChange(server.state.settings, wanted), error => {
+    internalQuery(server, change, error => {
       this.layingSettings = false
       if (this.#executor.closed) return
       if (error === null) {
         server.state.settings = wanted
-        return this.#executor.emit(running, link)
+        return then()
       }
       this.#executor.links.forget(link)
       server.destroy('settings could not be laid on the server')

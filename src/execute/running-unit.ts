@@ -28,7 +28,14 @@ export class RunningUnit {
   uncertain = false
   marks: MarkSet | null = null
   changesCatalog = false
-  wrote = false
+  /** BEGIN is among it: an error of the connection ends the client, which believes in a block. */
+  begins = false
+  /** What had run in the block before this unit opened it on a server; null when it did not. */
+  preludeBefore: string[] | null = null
+  /** All is answered but ReadyForQuery: settings are being read back. */
+  reading = false
+  /** ReadyForQuery was forwarded as the server sent it. */
+  answered = false
   /** Settings to be read back, and those that go back to the session's start. */
   settings: Set<string> | null = null
   resets: Set<string> | null = null

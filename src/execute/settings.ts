@@ -37,10 +37,18 @@ function identityFirst(a: string, b: string): number {
   return Number(IDENTITY.includes(b)) - Number(IDENTITY.includes(a))
 }
 
-/** Reads the values of settings that the session's statements may have changed. */
+/** The schemas that unqualified names are looked for in, as JSON: `$user`, rights and missing schemas are the server's to know. */
+export const PATH_QUERY = 'pg_catalog.array_to_json(pg_catalog.current_schemas(false))::pg_catalog.text'
+
+export function readPath(json: string | null): readonly string[] {
+  const names: unknown = JSON.parse(json ?? '[]')
+  return Array.isArray(names) ? names.map(String) : []
+}
+
+/** Reads the values of settings that the session's statements may have changed, and the search path behind them. */
 export function settingsQuery(names: Iterable<string>): string {
   const parts = [...names].map(name => `pg_catalog.current_setting(${quoteLiteral(name)}, true)`)
-  return `SELECT ${parts.join(', ')}`
+  return `SELECT ${[...parts, PATH_QUERY].join(', ')}`
 }
 
 /** Startup parameters that are not settings of the session. */

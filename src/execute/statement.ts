@@ -1,3 +1,5 @@
+import type { Settings } from '../../pool/server-state.ts'
+
 /** A statement that a client prepared by the protocol's Parse. */
 export interface Statement {
   /** Names the content; server connections record which ids they have. Grows, never reused. */
@@ -7,6 +9,8 @@ export interface Statement {
   /** Text, zero byte and parameter types: a Parse body after its name. */
   readonly rest: Buffer
   readonly textLength: number
+  /** The session's settings when the client sent the Parse. */
+  readonly settings: Settings
   /** Declared parameter types; zeros are filled in when a server describes them. */
   types: readonly number[]
   /** What it is shared by, '' when it is not. */

@@ -176,6 +176,7 @@ export class Worker implements Environment {
         this.sessions.set(id, session)
         this.#byKey.set(key.pid, session)
         continueWith(session.socket, login.rest)
+        if (this.draining) session.drain()
       },
       onClosed: session => {
         if (session === null) this.loginClients--

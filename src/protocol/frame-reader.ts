@@ -12,6 +12,8 @@ export interface FrameHandler {
   onOversizedFrame(type: number, length: number): void
 }
 
+const FRONTEND_TYPES: ReadonlySet<number> = new Set(Buffer.from('BCDEFHPQSXcdfp', 'latin1'))
+
 export class FrameReader {
   #pending: Buffer[] = []
   #pendingBytes = 0
@@ -26,7 +28,7 @@ export class FrameReader {
     this.#limitBytes = limitBytes
   }
 
-  /** Throws ShardwayError 08P01 on a length no frame can have. */
+  /** Throws ShardwayError 08P01 on a type that no client sends and on a length that no frame can have. */
   push(chunk: Buffer): void {
     let buffer = chunk
     if (this.#skip > 0) {
@@ -50,12 +52,17 @@ export class FrameReader {
   #scan(buffer: Buffer): void {
     const size = buffer.length
     let offset = 0
-    while (size - offset >= 5) {
+    while (offset < size) {
+      const type = buffer[offset] ?? 0
+      // Before its length is believed: behind a wrong type there may be anything, and one would wait for it for ever.
+      if (!FRONTEND_TYPES.has(type)) {
+        throw new ShardwayError('protocol_violation', '08P01', `invalid frontend message type ${type}`)
+      }
+      if (size - offset < 5) break
       const length = buffer.readUInt32BE(offset + 1)
       if (length < 4 || length > MAX_FRAME_BYTES) {
         throw new ShardwayError('protocol_violation', '08P01', 'invalid message length')
       }
-      const type = buffer[offset] ?? 0
       const end = offset + 1 + length
       if (length > this.#limitBytes) {
         this.#skip = Math.max(0, end - size)

@@ -71,9 +71,7 @@ export class ClientInput implements FrameHandler {
 
   onFrame(type: number, buffer: Buffer, start: number, end: number): void {
     if (this.#closed) return
-    // In COPY IN a server ignores both; kept here they would hold up the data behind them.
-    if (this.#copying && (type === code.FLUSH || type === code.SYNC) && this.#inbox.length === 0) return
-    if (this.#blocked && !(this.#copying && isCopy(type) && this.#inbox.length === 0)) {
+    if (this.#blocked && !(this.#copying && this.#inbox.length === 0)) {
       this.#inbox.push({ type, buffer, start, end })
       this.#inboxBytes += end - start
       if (this.#inboxBytes > MAX_INBOX_BYTES) this.#options.socket.pause()
@@ -93,6 +91,11 @@ export class ClientInput implements FrameHandler {
   }
 
   #message(type: number, buffer: Buffer, start: number, end: number): void {
+    if (this.#copying && !isCopy(type) && type !== code.TERMINATE) {
+      // In COPY IN a server ignores these; the Sync that counts follows CopyDone or CopyFail.
+      if (type === code.FLUSH || type === code.SYNC) return
+      throw new ShardwayError('protocol_violation', '08P01', `unexpected message type ${type} during COPY from stdin`)
+    }
     switch (type) {
       case code.QUERY:
         return this.#query(buffer, start, end)
@@ -108,9 +111,7 @@ export class ClientInput implements FrameHandler {
         return this.#extended(type, buffer, start, end)
       case code.FLUSH:
       case code.SYNC:
-        // In COPY IN a server ignores both; the Sync that counts follows CopyDone or CopyFail.
-        if (!this.#copying) this.#endBatch(type, buffer, start, end)
-        return
+        return this.#endBatch(type, buffer, start, end)
       case code.COPY_DATA:
       case code.COPY_DONE:
       case code.COPY_FAIL:
@@ -118,7 +119,7 @@ export class ClientInput implements FrameHandler {
       case code.FUNCTION_CALL:
         return this.#functionCall(buffer, start, end)
       case code.TERMINATE:
-        this.#options.socket.end()
+        this.#options.socket.destroySoon()
         return
       default:
         throw new ShardwayError('protocol_violation', '08P01', `invalid frontend message type ${type}`)
@@ -162,7 +163,9 @@ export class ClientInput implements FrameHandler {
     if (this.#batchError !== null) return // dropped up to Sync, as a server would
     if (this.#options.executor.running?.failed) return
     try {
-      this.#batch.push(this.#options.steps.message(type, buffer, start, end))
+      const step = this.#options.steps.message(type, buffer, start, end)
+      if (type === code.PARSE) this.#options.steps.refuseAfterRenaming(this.#batch)
+      this.#batch.push(step)
     } catch (error) {
       if (!(error instanceof ShardwayError) || error.sqlstate === '08P01') throw error
       this.#batchError = error
@@ -199,7 +202,7 @@ export class ClientInput implements FrameHandler {
     this.#draining = true
     try {
       let next = this.#inbox[0]
-      while (next !== undefined && !this.#closed && (!this.#blocked || (this.#copying && isCopy(next.type)))) {
+      while (next !== undefined && !this.#closed && (!this.#blocked || this.#copying)) {
         this.#inbox.shift()
         this.#inboxBytes -= next.end - next.start
         this.#message(next.type, next.buffer, next.start, next.end)
@@ -218,6 +221,7 @@ export class ClientInput implements FrameHandler {
   partDone(): void {
     this.#blocked = false
     if (this.#inbox.length > 0) this.#drain()
+    else if (this.#options.socket.isPaused() && !this.#closed) this.#options.socket.resume()
   }
 
   unitDone(): void {

@@ -13,7 +13,6 @@ import type { DatabaseContext } from '../execute/database-context.ts'
 import type { CancelKey, Environment } from '../execute/environment.ts'
 import { SessionOptions } from './options.ts'
 import { ClientOutput } from '../execute/client-output.ts'
-import { parseSearchPath } from './search-path.ts'
 import type { Statement } from '../execute/statement.ts'
 import type { SharedStatements } from '../execute/shared-statements.ts'
 import { type StepContext, Steps } from './steps.ts'
@@ -25,6 +24,7 @@ export interface SessionOptionsIn {
   readonly database: DatabaseContext
   readonly environment: Environment
   readonly settings: Settings
+  readonly searchPath: readonly string[]
   readonly key: CancelKey
   readonly homeShard: number
   readonly tls: string
@@ -48,6 +48,8 @@ export class Session implements ExecutorClient, StepContext {
   readonly options: SessionOptions
   readonly steps: Steps
   #settings: Settings
+  #searchPath: readonly string[]
+  readonly #startupPath: readonly string[]
   #planContext: PlanContext | null = null
   readonly #input: ClientInput
   readonly #onClosed: (session: Session) => void
@@ -61,6 +63,8 @@ export class Session implements ExecutorClient, StepContext {
     this.environment = options.environment
     this.startupSettings = options.settings
     this.#settings = options.settings
+    this.#searchPath = options.searchPath
+    this.#startupPath = options.searchPath
     this.homeShard = options.homeShard
     this.key = options.key
     this.socket = options.socket
@@ -80,6 +84,7 @@ export class Session implements ExecutorClient, StepContext {
       failed: error => this.#failed(error),
     })
     options.socket.on('data', chunk => this.#input.push(chunk))
+    this.output.onReleased = () => this.#onDrain()
     options.socket.on('drain', () => this.#onDrain())
     options.socket.on('error', () => undefined) // 'close' follows
     options.socket.on('close', () => this.#onClose())
@@ -92,6 +97,21 @@ export class Session implements ExecutorClient, StepContext {
   set settings(settings: Settings) {
     this.#settings = settings
     this.#planContext = null
+  }
+
+  get searchPath(): readonly string[] {
+    return this.#searchPath
+  }
+
+  set searchPath(path: readonly string[]) {
+    this.#searchPath = path
+    this.#planContext = null
+  }
+
+  resetSettings(): void {
+    this.settings = this.startupSettings
+    this.searchPath = this.#startupPath
+    this.options.reset()
   }
 
   get requestAtMs(): number {
@@ -144,6 +164,7 @@ export class Session implements ExecutorClient, StepContext {
   }
 
   #onDrain(): void {
+    this.output.drained()
     this.#pausedServer?.socket.resume()
     this.#pausedServer = null
   }
@@ -188,7 +209,8 @@ export class Session implements ExecutorClient, StepContext {
 
   /** The proxy shuts down: an idle client goes at once, others when their transaction is over. */
   drain(): void {
-    if (this.executor.running === null && this.executor.transaction.state === 'none') {
+    const { running, transaction } = this.executor
+    if (running === null && transaction.state === 'none' && this.output.holding === 0) {
       this.fatal(new ShardwayError('shutting_down', '57P01', 'the proxy is shutting down'))
     }
   }
@@ -197,7 +219,14 @@ export class Session implements ExecutorClient, StepContext {
   fatal(error: ShardwayError): void {
     if (this.#closed) return
     this.database.stats.errors++
+    for (const link of this.executor.links.all()) if (link.server.midRow) return this.abort()
     this.socket.end(errorOf(error, 'FATAL'))
+    this.socket.destroySoon()
+    this.#onClose()
+  }
+
+  abort(): void {
+    this.socket.destroy()
     this.#onClose()
   }
 
@@ -222,17 +251,12 @@ export class Session implements ExecutorClient, StepContext {
     return this.environment.statements
   }
 
-  get settingsSignature(): string {
-    return this.#settings.signature
-  }
-
   planContext(): PlanContext {
     const known = this.#planContext
     if (known !== null) return known
-    const path = this.#settings.values.get('search_path')
     const role = this.#settings.values.get('role') ?? this.user
     const context: PlanContext = {
-      searchPath: path === undefined ? null : parseSearchPath(path, role),
+      searchPath: this.#searchPath,
       role,
       temporary: null,
       hints: this.options.hints,

@@ -2,6 +2,7 @@
  * Turns the client's messages into steps: finds their plans and shards, keeps the client's statement and portal names.
  * Throws ShardwayError for what a server would refuse, or what the router must.
  */
+import type { Settings } from '../../pool/server-state.ts'
 import type { Plan } from '../../router/plan.ts'
 import { ANY_SHARD, type PlanContext, type Router } from '../../router/router.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
@@ -40,8 +41,8 @@ export interface StepContext {
   readonly shared: SharedStatements
   planContext(): PlanContext
   /** Changes with every setting that a server's parser looks at. */
-  readonly settingsSignature: string
-  /** Shard that a session-level hint names, or ANY_SHARD. */
+  readonly settings: Settings
+  /** Throws what the plan refuses. */
   refused(plan: Plan): void
 }
 
@@ -96,6 +97,17 @@ export class Steps {
       default:
         throw violation(`invalid frontend message type ${type}`)
     }
+  }
+
+  /**
+   * Names in a Parse are read when it arrives, but the server reads them after what stands before it in the batch has run:
+   * SET search_path or DDL there would change their meaning. Throws 0A000.
+   */
+  refuseAfterRenaming(batch: readonly Step[]): void {
+    if (this.#context.router.shardCount === 1 || !batch.some(renames)) return
+    throw new ShardwayError('not_supported', '0A000', 'a Parse behind SET or DDL in the same batch', {
+      hint: 'Send Sync after the statement that changes what names mean.',
+    })
   }
 
   functionCall(buffer: Buffer, start: number, end: number): Step {
@@ -163,13 +175,14 @@ export class Steps {
   }
 
   #statement(name: string, rest: Buffer, textLength: number, types: readonly number[]): Statement {
-    const { shared, settingsSignature } = this.#context
-    const key = name === '' ? '' : `${settingsSignature}\0${rest.toString('latin1')}`
+    const { shared, settings } = this.#context
+    const key = name === '' ? '' : `${settings.signature}\0${rest.toString('latin1')}`
     const statement: Statement = {
       id: key === '' ? shared.nextId() : shared.share(key),
       name,
       rest,
       textLength,
+      settings,
       types,
       key,
     }
@@ -249,6 +262,19 @@ export class Steps {
     this.#forget(name)
     return makeStep(OP_CLOSE_STATEMENT, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
   }
+}
+
+const RENAMING: ReadonlySet<string> = new Set(['search_path', 'role', 'session_authorization'])
+
+function renames(step: Step): boolean {
+  if (step.op !== OP_EXECUTE || step.plan === null) return false
+  if (step.plan.changesCatalog) return true
+  return step.plan.commands.some(
+    command =>
+      command.kind === 'reset-all' ||
+      command.kind === 'discard-all' ||
+      ((command.kind === 'set' || command.kind === 'set-transaction') && RENAMING.has(command.name)),
+  )
 }
 
 function slotsOf(router: Router, plan: Plan): readonly number[] {

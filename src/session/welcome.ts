@@ -10,10 +10,10 @@ import { ShardwayError } from '../errors/shardway-error.ts'
 import { errorOf, frame, parameterStatus, ready } from '../protocol/backend-messages.ts'
 import { BACKEND_KEY, IDLE } from '../protocol/codes.ts'
 import type { LoggedIn } from './client-login.ts'
-import type { DatabaseContext } from '../execute/database-context.ts'
+import type { DatabaseContext, Welcome } from '../execute/database-context.ts'
 import type { CancelKey, Environment } from '../execute/environment.ts'
 import { Session } from './session.ts'
-import { settingsChange, startupSettings } from '../execute/settings.ts'
+import { PATH_QUERY, readPath, settingsChange, startupSettings } from '../execute/settings.ts'
 
 export interface WelcomeCallbacks {
   onSession(session: Session): void
@@ -49,12 +49,12 @@ export function welcome(
       throw new ShardwayError('no_such_database', '3D000', `database "${login.database}" does not exist`)
     const settings = startupSettings(login.parameters)
     refuseEncoding(database, settings)
-    parametersFor(database, login.user, settings, (error, parameters) => {
+    parametersFor(database, login.user, settings, (error, found) => {
       if (over) return
       if (error !== null) return refuse(error)
       over = true
       socket.off('close', onClose)
-      const out = [...parameters].map(([name, value]) => parameterStatus(name, value))
+      const out = [...found.parameters].map(([name, value]) => parameterStatus(name, value))
       const body = Buffer.alloc(4)
       body.writeInt32BE(key.pid)
       out.push(frame(BACKEND_KEY, Buffer.concat([body, key.secret])), ready(IDLE))
@@ -69,6 +69,7 @@ export function welcome(
           database,
           environment,
           settings,
+          searchPath: found.searchPath,
           key,
           homeShard: id % shards,
           tls: login.tls,
@@ -97,31 +98,47 @@ function refuseEncoding(database: DatabaseContext, settings: Settings): void {
   )
 }
 
-type Callback = (error: ShardwayError | null, parameters: ReadonlyMap<string, string>) => void
+const NOTHING: Welcome = { parameters: new Map(), searchPath: [] }
+
+/** Texts are read, and keys hashed, as the server would with this setting. */
+function refusedParameters(database: DatabaseContext, { parameters }: Welcome): ShardwayError | null {
+  if (database.topology.shardNames.length === 1 || parameters.get('standard_conforming_strings') !== 'off') return null
+  return new ShardwayError(
+    'standard_strings',
+    '0A000',
+    'standard_conforming_strings = off is not supported on a sharded database',
+    { hint: 'Leave it on; write E-prefixed strings where backslashes are meant as escapes.' },
+  )
+}
+
+type Callback = (error: ShardwayError | null, found: Welcome) => void
 
 function parametersFor(database: DatabaseContext, user: string, settings: Settings, callback: Callback): void {
   const name = `${user}\0${settings.signature}`
   const known = database.welcomes.get(name)
-  if (known !== undefined) return callback(null, known)
+  if (known !== undefined) return callback(refusedParameters(database, known), known)
   const pool = database.primaryPool(database.defaultShard, user)
   const ask = (server: ServerConnection) => {
     const change = settingsChange(server.state.settings, settings)
-    internalQuery(server, change, error => {
+    internalQuery(server, `${change === '' ? '' : `${change}; `}SELECT ${PATH_QUERY}`, (error, rows) => {
       if (error !== null) {
         server.destroy('settings could not be laid on the server')
-        return callback(error, new Map())
+        return callback(error, NOTHING)
       }
       server.state.settings = settings
-      const parameters = new Map(server.identity.parameters)
+      const found = {
+        parameters: new Map(server.identity.parameters),
+        searchPath: readPath(rows.at(-1)?.[0] ?? null),
+      }
       if (database.welcomes.size >= MAX_WELCOMES) database.welcomes.clear()
-      database.welcomes.set(name, parameters)
+      database.welcomes.set(name, found)
       pool.release(server)
-      callback(null, parameters)
+      callback(refusedParameters(database, found), found)
     })
   }
   const waiter: Waiter = {
     onServer: ask,
-    onServerUnavailable: error => callback(error, new Map()),
+    onServerUnavailable: error => callback(error, NOTHING),
   }
   const server = pool.acquire(waiter)
   if (server !== null) ask(server)

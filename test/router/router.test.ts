@@ -156,6 +156,23 @@ describe('plans are found again', () => {
     expect(seen.at(-1)).toEqual({ shard: 's0' })
   })
 
+  test.each<[string, Record<string, string>]>([
+    ['/* shardway: shard=s1 */ /* shardway: role=replica */ select 1', { shard: 's1', role: 'replica' }],
+    ['-- shardway: shard=s1\n/* trace /* x */ */ ; -- shardway: key=2\nselect 1', { shard: 's1', key: '2' }],
+    ['/* shardway: key=1 */ /* shardway: key=2 */ select 1', { key: '2' }],
+    ['select 1 /* shardway: shard=s1 */; /* x */ -- shardway: role=replica', { shard: 's1', role: 'replica' }],
+    ['select /* shardway: key=1 */ 1 /* shardway: shard=s1 */', { shard: 's1' }],
+    ['/* shardway: key=1 */ /* shardway: kye=2 */ select 1', { key: '1', kye: '2' }],
+  ])('several hint comments add up: %s', (sql, expected) => {
+    const seen: Record<string, string>[] = []
+    const r = router(input => {
+      seen.push(Object.fromEntries(input.hints))
+      return { plan: planWith([]), exactOnly: false }
+    })
+    find(r, sql)
+    expect(seen).toEqual([expected])
+  })
+
   test('a syntax error comes out as one', () => {
     const r = router()
     expect(stateOf(() => find(r, 'selec 1'))).toBe('42601')

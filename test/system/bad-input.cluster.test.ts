@@ -167,6 +167,7 @@ describe.each([1, 2])('bad input, workers=%i', workers => {
     await system.stop()
   })
   afterEach(async () => {
+    system.dropClients()
     const wire = await system.connect()
     for (let id = 1; id <= 4; id++) {
       expect(rowsOf(await wire.run(`SELECT name, note FROM customers WHERE id = ${id}`))).toEqual([
@@ -297,7 +298,7 @@ describe.each([1, 2])('bad input, workers=%i', workers => {
     })
   })
 
-  describe.each(STATES)('%s', (_, enter) => {
+  describe.each(STATES)('%s', (state, enter) => {
     it.each(MALFORMED)('%s', async (_what, bytes) => {
       const before = residentBytes(system.shardway.pid)
       const wire = await system.connect()
@@ -307,7 +308,8 @@ describe.each([1, 2])('bad input, workers=%i', workers => {
       // A clear error, unless the message was harmless; after it the session goes on to its Sync or ends.
       const error = errorOf(messages)
       if (error !== null) expect(error['C']).toMatch(/^[0-9A-Z]{5}$/)
-      else expect(statusOf(messages)).not.toBe('')
+      // In COPY, Flush and Sync are dropped whatever is in them, and Terminate ends the session without a word.
+      else if (state !== 'in COPY') expect(statusOf(messages)).not.toBe('')
       if (error?.['S'] === 'FATAL') expect(messages.at(-1)?.type).toBe('E')
       expect(residentBytes(system.shardway.pid) - before).toBeLessThan(MEMORY_BOUND_BYTES)
     })
@@ -317,13 +319,17 @@ describe.each([1, 2])('bad input, workers=%i', workers => {
     ['a length of 1 GB', lying('Q', GIGABYTE, zeros(100)), /^(08P01|54000)$/],
     ['a negative length', lying('Q', -1, zeros(100)), /^08P01$/],
     ['an unknown type', lying('z', 4), /^08P01$/],
-    ['a Bind that is cut', frames.raw('B', Buffer.from('\0\0\0\x01')), /^08P01$/],
+    [
+      'a Bind that is cut',
+      Buffer.concat([frames.parse('SELECT 1'), frames.raw('B', Buffer.from('\0\0\0\x01'))]),
+      /^08P01$/,
+    ],
     ['a Parse that is cut', frames.raw('P', Buffer.from('\0SELECT 1')), /^08P01$/],
     ['a Describe of X', frames.raw('D', Buffer.from('X\0')), /^08P01$/],
   ])('%s: 08P01', async (_, bytes, sqlstate) => {
     const wire = await system.connect()
     wire.send(bytes, frames.sync)
-    const error = errorOf([await wire.next()])
+    const error = errorOf(await wire.until('E'))
     expect(error?.['C']).toMatch(sqlstate)
     expect(error?.['M']).not.toBe('')
     wire.destroy()

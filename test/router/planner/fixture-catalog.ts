@@ -221,6 +221,7 @@ const ROUTINES: readonly Routine[] = [
   { ...routine(113, 'similarity', 'i', 'c', null), extension: true },
   { ...routine(114, 'dblink', 'v', 'c', null), extension: true },
   routine(115, 'make_temp', 'v', 'plpgsql', 'begin create temp table scratch (x int); end'),
+  routine(117, 'by_dot', 's', 'plpgsql', 'begin return $1.count_orders; end'),
   { ...routine(116, 'cleanup', 'v', 'plpgsql', 'begin delete from orders; end'), kind: 'p' },
 ]
 

@@ -94,6 +94,22 @@ describe('what the users’ own objects can change', () => {
   })
 })
 
+describe('an undeclared table with a child that is placed elsewhere', () => {
+  const insert = 'insert into local_parent (customer_id) values (5)'
+
+  test('takes no rows where INSERT goes on to partitions', () => {
+    const relations = catalog.catalog.relations.map(each =>
+      each.name === 'local_parent' ? { ...each, kind: 'p' } : each,
+    )
+    const { refusal } = planFor(insert, { catalog: catalogWith({ relations }) }).plan
+    expect(refusal).toMatchObject({ sqlstate: '0A000', message: expect.stringContaining('"hidden_child"') as string })
+  })
+
+  test('keeps the rows of INSERT for itself where the child only inherits', () => {
+    expect(planFor(insert).plan).toMatchObject({ refusal: null, target: { kind: 'default' } })
+  })
+})
+
 function policies(reaches: number[] | undefined): CatalogIndex {
   return catalogWith({
     relations: catalog.catalog.relations.map(each =>
