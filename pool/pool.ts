@@ -90,6 +90,13 @@ export class Pool {
     return this.#closed
   }
 
+  /** Clients may keep all servers but one, so that the others still get their turn. */
+  get maySparePinned(): boolean {
+    let pinned = 0
+    for (const server of this.#all) if (server.owner !== null && server.state.dirty) pinned++
+    return pinned < Math.max(1, this.size - 1)
+  }
+
   maxWaitUs(now: number): number {
     const first = this.#waiting[0]
     return first === undefined ? 0 : now - first.sinceUs

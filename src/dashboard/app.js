@@ -171,7 +171,7 @@ async function refresh() {
   } catch {
     badge(['bad', 'no answer from the proxy'])
   } finally {
-    setTimeout(refresh, REFRESH_MS)
+    setTimeout(() => void refresh(), REFRESH_MS)
   }
 }
 

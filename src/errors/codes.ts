@@ -219,6 +219,14 @@ export const CODES = {
     hint: 'Leave it on; write E-prefixed strings where backslashes are meant as escapes.',
     remedy: 'Take the setting out of the startup options, the role or the database.',
   },
+  too_many_pinned: {
+    sqlstate: '53300',
+    severity: 'ERROR',
+    message: 'too many clients keep a server of pool {pool}',
+    meaning: 'Pinned servers are capped at the pool less one.',
+    hint: 'See SHOW CLIENTS for who keeps one and why; raise [pool] default_pool_size.',
+    remedy: 'Raise the pool, or have fewer clients use temporary tables, LISTEN and session advisory locks.',
+  },
   client_encoding: {
     sqlstate: '0A000',
     severity: 'FATAL',

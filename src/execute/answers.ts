@@ -207,8 +207,8 @@ export class Answers implements Owner {
     client.database.stats.queries += running.queries
     if (status !== IDLE) {
       if (transaction.state === 'none') this.#blockBegan(running)
-      // What failed must not be run again elsewhere: the block stays where it is.
-      if (status === IN_FAILED_TRANSACTION) transaction.prelude = null
+      // What failed must not be run again elsewhere.
+      if (status === IN_FAILED_TRANSACTION) transaction.prelude?.splice(-running.preliminaries, running.preliminaries)
       return
     }
     running.marks?.close()

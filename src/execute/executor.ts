@@ -68,8 +68,8 @@ export class Executor {
     this.placement.place(running, unit)
   }
 
-  /** An error of the proxy's own about a unit of which nothing was sent. */
-  refuse(error: ShardwayError): void {
+  /** An error of the proxy's own about a unit of which nothing was sent. `idle`: the server that it had got for it. */
+  refuse(error: ShardwayError, idle: ServerConnection | null = null): void {
     const running = this.running
     if (running === null) return
     dropParses(this.client, running.unit.steps)
@@ -84,7 +84,7 @@ export class Executor {
     this.client.database.stats.errors++
     this.client.output.frame(errorOf(error))
     running.failed = true
-    if (running.complete) this.#answerReady()
+    if (running.complete) this.#answerReady(idle)
     else this.client.unitEmitted()
   }
 
@@ -92,14 +92,14 @@ export class Executor {
   #afterFailure(running: RunningUnit): void {
     dropParses(this.client, running.unit.steps)
     if (!running.complete) return this.client.unitEmitted()
-    if (running.server === null) return this.#answerReady()
+    if (running.server === null) return this.#answerReady(null)
     running.server.expect(KIND_SYNC, this.answers)
     running.server.send(sync)
   }
 
-  #answerReady(): void {
+  #answerReady(server: ServerConnection | null): void {
     this.client.output.frame(ready(this.status))
-    this.finish(null)
+    this.finish(server)
   }
 
   /** Sends the unit's messages to the server that was found for it. */
@@ -107,6 +107,9 @@ export class Executor {
     const { server } = link
     const { transaction, client, answers } = this
     const { unit } = running
+    if (this.links.pins.size === 0 && unit.steps.some(keepsServer) && !link.pool.maySparePinned) {
+      return this.refuse(tooManyPinned(link.pool.options.name), server)
+    }
     running.server = server
     server.state.requestAtMs = nowUs() / 1000
     if (running.watermark !== null && transaction.state !== 'open') client.output.hold(HOLD_REPLICA)
@@ -154,7 +157,10 @@ export class Executor {
       return
     }
     if (texts === null) transaction.prelude = null
-    else transaction.prelude.push(...texts)
+    else {
+      transaction.prelude.push(...texts)
+      running.preliminaries += texts.length
+    }
   }
 
   #emitError(running: RunningUnit, error: ShardwayError): void {
@@ -251,4 +257,15 @@ export class Executor {
 /** A scout has a Sync of its own. */
 function isAsked(step: Step): boolean {
   return step.op !== OP_FLUSH && step.op !== OP_SYNC
+}
+
+function keepsServer(step: Step): boolean {
+  return (step.plan?.pin ?? null) !== null
+}
+
+function tooManyPinned(pool: string): ShardwayError {
+  return new ShardwayError('too_many_pinned', '53300', `too many clients keep a server of pool ${pool}`, {
+    detail: 'The statement leaves state on its server that cannot be carried, and the last server is for everybody.',
+    hint: 'See SHOW CLIENTS for who keeps one and why; raise [pool] default_pool_size.',
+  })
 }

@@ -32,6 +32,8 @@ export class RunningUnit {
   begins = false
   /** What had run in the block before this unit opened it on a server; null when it did not. */
   preludeBefore: string[] | null = null
+  /** Texts of this unit at the end of the block's prelude; those of a failed one are not run again. */
+  preliminaries = 0
   /** All is answered but ReadyForQuery: settings are being read back. */
   reading = false
   /** ReadyForQuery was forwarded as the server sent it. */

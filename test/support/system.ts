@@ -105,25 +105,11 @@ export class System {
 
 export async function startSystem(options: SystemOptions): Promise<System> {
   const { workers, schema = SAMPLE_SCHEMA, tables = SAMPLE_DECLARATIONS, oracle = true, ...rest } = options
-  const cluster = await startCluster(process.env['SELFTEST'] === undefined ? rest : { ...rest, shards: 1, replicas: 0 })
+  const cluster = await startCluster(rest)
   try {
     await loadSchema(cluster, schema)
     const oracleServer = oracle ? await cluster.oracle() : null
     await oracleServer?.query(schema, [], APP_LOGIN)
-    // SELFTEST-BEGIN
-    if (process.env['SELFTEST'] !== undefined) {
-      const port = cluster.shards[0]?.primary.server.port
-      const fake = {
-        host: '127.0.0.1',
-        port,
-        pid: cluster.shards[0]?.primary.server.pid,
-        running: true,
-        url: () => `postgres://app:app@127.0.0.1:${port}/app`,
-        close: async () => 0,
-      }
-      return new System(cluster, fake as unknown as ShardwayProcess, oracleServer)
-    }
-    // SELFTEST-END
     const shardway = await startShardway({ cluster, workers, tables, ...rest })
     return new System(cluster, shardway, oracleServer)
   } catch (error) {

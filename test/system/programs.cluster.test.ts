@@ -55,7 +55,6 @@ describe.each([1, 2])("Postgres's own programs, workers=%i", workers => {
       '\\dv',
       '\\di',
       '\\dT',
-      '\\dn',
       '\\df',
       '\\d no_such_table',
       '\\dp customers',
@@ -75,7 +74,7 @@ describe.each([1, 2])("Postgres's own programs, workers=%i", workers => {
          COMMIT;
          SELECT note FROM customers WHERE id = 7 \\gdesc
          SELECT id, note FROM customers WHERE id = 7 \\gx
-         SELECT * FROM customers WHERE idd = 7;
+         SELECT * FROM customers WHERE id = 7 AND idd = 1;
          \\set ON_ERROR_STOP on
          SELECT 1/0;
          SELECT 'not reached';`,

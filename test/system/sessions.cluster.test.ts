@@ -240,11 +240,7 @@ describe.each([1, 2])('sessions, workers=%i', workers => {
     const holders = await clients(POOL_SIZE + workers)
     const held: Wire[] = []
     // As many as the pool has servers hold one; the others wait, however the pool is divided over workers.
-    await Promise.all(
-      holders.map(async wire => {
-        wire.send(frames.query('BEGIN; SELECT name FROM customers WHERE id = 1 FOR SHARE'))
-      }),
-    )
+    for (const wire of holders) wire.send(frames.query('BEGIN; SELECT name FROM customers WHERE id = 1 FOR SHARE'))
     const waiting = await Promise.all(
       holders.map(async wire => {
         const got = await wire.next(3000).catch(() => null)
