@@ -35,10 +35,7 @@ export interface PoolOptions {
   readonly onSuspect: () => void
 }
 
-interface Waiting {
-  readonly waiter: Waiter
-  readonly sinceUs: number
-}
+type Waiting = { readonly waiter: Waiter; readonly sinceUs: number }
 
 /** Connections under way at once: more only queue up in the server's own postmaster. */
 const MAX_CONNECTING = 8

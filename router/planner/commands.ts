@@ -127,8 +127,9 @@ function planStateful(a: Analysis, statement: Node): boolean {
     for (const range of collectFacts(statement).relations) a.visited.add(range)
     sessionBound(a, 'PREPARE', 'prepare', 'Use prepared statements of the protocol, as drivers do.')
   } else if ('ExecuteStmt' in statement) {
+    // PREPARE is what pins: without one, EXECUTE only finds nothing.
     a.useAnything(true)
-    sessionBound(a, 'EXECUTE', 'prepare', 'Use prepared statements of the protocol, as drivers do.')
+    a.problem(firm('EXECUTE', 'Use prepared statements of the protocol, as drivers do.'))
   } else if ('ListenStmt' in statement) {
     sessionBound(a, 'LISTEN', 'listen')
   } else if ('UnlistenStmt' in statement) {

@@ -22,7 +22,7 @@ const PASSWORDS = 'a password, a "SCRAM-SHA-256$…" verifier, or a list of them
 const listen = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to accept clients on'),
   port: listenPort.default(6432).describe('Port to accept clients on; 0 takes any free one'),
-  workers: count(1, 256)
+  workers: count(1, 64)
     .optional()
     .describe('Data processes; absent: one per core. Limits are per proxy, divided over them'),
   tls: z

@@ -3,19 +3,21 @@ import { internalQuery } from '../../pool/internal-query.ts'
 import type { Owner } from '../../pool/owner.ts'
 import { KIND_CLOSE, KIND_LOCAL, KIND_MASK, KIND_PARSE } from '../../pool/request-queue.ts'
 import type { LocalAnswer, ServerConnection } from '../../pool/server-connection.ts'
-import { NO_SETTINGS, settingsOf } from '../../pool/server-state.ts'
-import { ShardwayError } from '../errors/shardway-error.ts'
+import { NO_SETTINGS } from '../../pool/server-state.ts'
+import type { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
 import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { errorFields } from '../protocol/error-fields.ts'
 import { sync } from '../protocol/frontend-messages.ts'
 import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from './client-output.ts'
-import { readPath, settingsQuery } from './settings.ts'
+import { settingsQuery } from './settings.ts'
 import type { Statement } from './statement.ts'
+import { carrySettings } from './carry.ts'
 import { closeMarks } from './effects.ts'
 import type { ParseEntry } from './emit.ts'
 import type { Executor } from './executor.ts'
+import { lostError, outcomeUnknown } from './lost.ts'
 import type { RunningUnit } from './running-unit.ts'
 
 /** Data of the Execute that only makes a block fail. */
@@ -180,7 +182,7 @@ export class Answers implements Owner {
         server.destroy('settings could not be read back')
         return
       }
-      this.#carry(server, running, names, rows[0] ?? [])
+      carrySettings(executor.client, server, running, names, rows[0] ?? [])
       this.#settled(server, running, status)
     })
   }
@@ -239,29 +241,6 @@ export class Answers implements Owner {
     return status === IN_FAILED_TRANSACTION || running.settings === null ? NO_NAMES : [...running.settings]
   }
 
-  #carry(
-    server: ServerConnection,
-    running: RunningUnit,
-    names: readonly string[],
-    row: ReadonlyArray<string | null>,
-  ): void {
-    const { client } = this.#executor
-    const onServer = new Map(server.state.settings.values)
-    const wanted = new Map(client.settings.values)
-    names.forEach((name, i) => {
-      const value = row[i] ?? null
-      const start = running.resets?.has(name) ? client.startupSettings.values.get(name) : undefined
-      for (const map of [onServer, wanted]) {
-        if (value === null) map.delete(name)
-        else map.set(name, value)
-      }
-      if (start !== undefined) wanted.set(name, start)
-    })
-    server.state.settings = settingsOf(onServer)
-    client.settings = settingsOf(wanted)
-    client.searchPath = readPath(row[names.length] ?? null)
-  }
-
   #settled(server: ServerConnection, running: RunningUnit, status: number): void {
     const executor = this.#executor
     const { client, transaction } = executor
@@ -318,19 +297,4 @@ export class Answers implements Owner {
       executor.finish(null)
     } else client.unitEmitted()
   }
-}
-
-function outcomeUnknown(reason: string): ShardwayError {
-  return new ShardwayError('outcome_unknown', '08007', 'the outcome of the transaction is not known', {
-    detail: reason,
-    hint: 'It may have been committed. Look before you try it again.',
-  })
-}
-
-function lostError(error: ShardwayError, mayCommit: boolean): ShardwayError {
-  if (mayCommit) return outcomeUnknown(error.message)
-  return new ShardwayError('server_lost', '08006', `the server connection was lost: ${error.message}`, {
-    detail: `The server said ${error.sqlstate}.`,
-    hint: 'Nothing of the statement was committed. Try the transaction again.',
-  })
 }

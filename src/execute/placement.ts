@@ -17,6 +17,7 @@ import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
 import { dropParses } from './local.ts'
 import { foreignStatement, internalParse } from './foreign-statement.ts'
+import { notCaughtUp, readOnlyReplica, secondShard } from './placement-errors.ts'
 import { isFresh, replicaFor } from './replica-choice.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { OP_CLOSE_STATEMENT, OP_DESCRIBE_STATEMENT, OP_FLUSH, OP_PARSE, OP_SYNC, type Unit } from './unit.ts'
@@ -272,38 +273,5 @@ function isScout(unit: Unit): boolean {
         op === OP_FLUSH ||
         op === OP_SYNC,
     )
-  )
-}
-
-function secondShard(first: string, second: string): ShardwayError {
-  return new ShardwayError(
-    'second_shard',
-    '0A000',
-    `the transaction runs on shard ${first} and cannot go on to shard ${second}`,
-    {
-      hint: 'In this release a transaction stays on one shard: use one shard key in it.',
-    },
-  )
-}
-
-function readOnlyReplica(): ShardwayError {
-  return new ShardwayError(
-    'replica_only_reads',
-    '0A000',
-    'the READ ONLY transaction runs on a replica, where this statement cannot run',
-    {
-      hint: "Begin the transaction after SET shardway.role = 'primary'.",
-    },
-  )
-}
-
-function notCaughtUp(): ShardwayError {
-  return new ShardwayError(
-    'replica_behind',
-    '40001',
-    'the replica of this READ ONLY transaction has not caught up in time',
-    {
-      hint: "Try the transaction again, or begin it after SET shardway.role = 'primary'.",
-    },
   )
 }

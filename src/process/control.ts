@@ -5,16 +5,17 @@ import { join } from 'node:path'
 import { ConfigError } from '../config/config-error.ts'
 import { loadConfigWithNotes } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
-import { ShardwayError } from '../errors/shardway-error.ts'
 import { createLog, type Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
 import { Acceptor } from './acceptor.ts'
 import { Barrier } from './barrier.ts'
+import { MAX_WORKERS } from './cancel-keys.ts'
 import { ControlConsole } from './control-console.ts'
 import { HttpServer } from './http.ts'
 import { onSignals } from './lifecycle.ts'
 import type { ToControl, ToWorker } from './messages.ts'
 import { Publisher } from './publisher.ts'
+import { sayProblem } from './say-problem.ts'
 import { SharesKeeper } from './pool-shares.ts'
 import { WorkerRequests } from './reports.ts'
 import { Supervisor, type WorkerProcess } from './workers.ts'
@@ -22,15 +23,13 @@ import { Supervisor, type WorkerProcess } from './workers.ts'
 /** An empty snapshot through the barrier now and then: a worker that hangs is found without a change of topology. */
 const HEARTBEAT_MS = 1000
 
+function workersOf(config: Config): number {
+  return config.listen.workers ?? Math.min(availableParallelism(), MAX_WORKERS)
+}
+
 /** Limits and shares are divided by the number of workers: every process must know it. */
 function withWorkers(config: Config, workers: number): Config {
   return { ...config, listen: { ...config.listen, workers } }
-}
-
-function sayProblem(error: unknown): void {
-  const text = error instanceof Error ? error.message : String(error)
-  const hint = error instanceof ShardwayError && error.hint !== undefined ? `\nhint: ${error.hint}` : ''
-  process.stderr.write(`shardway: ${text}${hint}\n`)
 }
 
 export class Control {
@@ -57,7 +56,7 @@ export class Control {
   constructor(configPath: string, config: Config, log: Log) {
     this.#configPath = configPath
     this.#log = log
-    this.#workers = config.listen.workers ?? availableParallelism()
+    this.#workers = workersOf(config)
     this.#config = withWorkers(config, this.#workers)
     // Socket paths are short of room (108 bytes): the system's folder, not the config's. mkdtemp makes it 0700.
     this.#meshFolder = mkdtempSync(join(tmpdir(), 'shardway-'))
@@ -182,7 +181,7 @@ export class Control {
       const after = { ...config[name], workers: 0, tls: null }
       if (JSON.stringify(before) !== JSON.stringify(after)) this.#needsRestart(`[${name}]`)
     }
-    if ((config.listen.workers ?? availableParallelism()) !== this.#workers) this.#needsRestart('listen.workers')
+    if (workersOf(config) !== this.#workers) this.#needsRestart('listen.workers')
     const { listen, http, state } = this.#config
     this.#config = {
       ...config,

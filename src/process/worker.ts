@@ -1,8 +1,7 @@
 /** One data process: takes clients from the control process, serves them, and tells its numbers when asked. */
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import tls from 'node:tls'
 import type { Marks } from '../../pool/marks.ts'
 import { Users } from '../auth/users.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -12,6 +11,7 @@ import { nowUs } from '../observe/clock.ts'
 import { createLog, type Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
 import { ClientLogin, isConsole, type LoggedIn } from '../session/client-login.ts'
+import { continueWith, listenTls } from '../session/client-tls.ts'
 import { ConsoleSession } from '../session/console-session.ts'
 import { DatabaseContext, type PoolServices } from '../execute/database-context.ts'
 import type { CancelKey, Environment, TlsContext } from '../execute/environment.ts'
@@ -28,15 +28,13 @@ import type {
   WorkerCommand,
   WorkerReport,
 } from './messages.ts'
+import { newCancelKey, workerOfKey } from './cancel-keys.ts'
+import { ControlRequests } from './control-requests.ts'
 import { initialShare } from './shares.ts'
 import { workerReport } from './worker-report.ts'
 
 /** PgBouncer's own grain of timeouts. */
 const TICK_MS = 333
-/** The control process may be busy; a statement must not hang on it for ever. */
-const CATALOG_WAIT_MS = 10_000
-/** Workers that fit into a cancel key beside 25 random bits. */
-const MAX_WORKERS = 64
 
 export interface WorkerOptions {
   readonly index: number
@@ -57,9 +55,8 @@ export class Worker implements Environment {
   readonly #databases = new Map<string, DatabaseContext>()
   readonly #watermarks = new Map<string, Watermark>()
   readonly #byKey = new Map<number, Session>()
-  readonly #requests = new Map<number, (result: ConsoleResult | Error) => void>()
+  readonly #requests: ControlRequests
   readonly #shares = new Map<string, number>()
-  readonly #renewals = new Map<number, () => void>()
   readonly #tick: NodeJS.Timeout
   #wakeups: (() => void)[] = []
   #config: Config | null = null
@@ -67,13 +64,13 @@ export class Worker implements Environment {
   #topology: Topology | null = null
   #serverCa: string | undefined
   #log: Log
-  #lastRequest = 0
   #onDrained: (() => void) | null = null
 
   constructor(options: WorkerOptions) {
     this.index = options.index
     this.marks = options.marks
     this.#send = options.send
+    this.#requests = new ControlRequests(options.send)
     this.users = new Users({ users: [] })
     this.#log = createLog({ level: 'info', version: VERSION })
     this.#tick = setInterval(() => this.#onTick(), TICK_MS)
@@ -116,10 +113,8 @@ export class Worker implements Environment {
     this.#log.level = config.log.level
     this.users = new Users(config)
     void this.users.warm()
-    const { cert, key } = config.listen.tls
     this.#serverCa = config.server.tls.ca === undefined ? undefined : readFileSync(config.server.tls.ca, 'utf8')
-    if (cert === undefined || key === undefined || config.listen.tls.mode === 'disable') this.tls = null
-    else this.tls = { secureContext: tls.createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) }) }
+    this.tls = listenTls(config.listen.tls)
   }
 
   #poolServices(): PoolServices {
@@ -189,7 +184,7 @@ export class Worker implements Environment {
   }
 
   cancel(pid: number, secret: string): void {
-    const owner = (pid >>> 25) & (MAX_WORKERS - 1)
+    const owner = workerOfKey(pid)
     if (owner !== this.index) return this.#send({ type: 'cancel', worker: owner, pid, secret })
     const session = this.#byKey.get(pid)
     const given = Buffer.from(secret, 'hex')
@@ -242,19 +237,11 @@ export class Worker implements Environment {
   }
 
   answer(request: number, result: ConsoleResult | null, error: string | null, fields?: ErrorFields): void {
-    const callback = this.#requests.get(request)
-    this.#requests.delete(request)
-    if (callback === undefined) return
-    if (result !== null) return callback(result)
-    callback(
-      new ShardwayError(fields?.code ?? 'internal', fields?.sqlstate ?? 'XX000', error ?? 'no answer', fields ?? {}),
-    )
+    this.#requests.answer(request, result, error, fields)
   }
 
   catalogRenewed(request: number): void {
-    const callback = this.#renewals.get(request)
-    this.#renewals.delete(request)
-    callback?.()
+    this.#requests.catalogRenewed(request)
   }
 
   drain(onDrained: () => void): void {
@@ -295,35 +282,18 @@ export class Worker implements Environment {
   }
 
   catalogChanged(database: string, callback: () => void): void {
-    const request = ++this.#lastRequest
-    const timer = setTimeout(() => this.catalogRenewed(request), CATALOG_WAIT_MS)
-    this.#renewals.set(request, () => {
-      clearTimeout(timer)
-      callback()
-    })
-    this.#send({ type: 'catalog-changed', request, database })
+    this.#requests.catalogChanged(database, callback)
   }
 
   console(sql: string, user: string, alias: string, callback: (result: ConsoleResult | Error) => void): void {
-    const request = ++this.#lastRequest
-    this.#requests.set(request, callback)
-    this.#send({ type: 'console', request, sql, user, alias })
+    this.#requests.console(sql, user, alias, callback)
   }
 
-  /** The pid says which worker the session is with; 25 and 32 random bits make it unguessable. */
   newCancelKey(): CancelKey {
-    for (;;) {
-      const pid = (this.index << 25) | (randomBytes(4).readUInt32BE(0) & 0x1ffffff)
-      if (pid !== 0 && !this.#byKey.has(pid)) return { pid, secret: randomBytes(4) }
-    }
+    return newCancelKey(this.index, pid => this.#byKey.has(pid))
   }
 
   logWarning(message: string, fields: Record<string, unknown>): void {
     this.#log.warn(fields, message)
   }
-}
-
-function continueWith(socket: Socket, rest: Buffer): void {
-  if (rest.length > 0) socket.unshift(rest)
-  socket.resume()
 }

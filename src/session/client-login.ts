@@ -9,6 +9,7 @@ import { authenticationOk, errorOf, frame } from '../protocol/backend-messages.t
 import * as code from '../protocol/codes.ts'
 import { ScramServer } from '../protocol/scram-server.ts'
 import type { Environment } from '../execute/environment.ts'
+import { readParameters, violation } from './startup-packet.ts'
 
 const LOGIN_TIMEOUT_MS = 60_000
 /** MAX_STARTUP_PACKET_LENGTH of Postgres. */
@@ -290,24 +291,6 @@ export class ClientLogin {
 /** The admin console's database and the name that PgBouncer's tools use. */
 export function isConsole(database: string): boolean {
   return database === 'shardway' || database === 'pgbouncer'
-}
-
-function readParameters(packet: Buffer): ReadonlyMap<string, string> {
-  const parameters = new Map<string, string>()
-  let offset = 8
-  while (offset < packet.length && packet[offset] !== 0) {
-    const nameEnd = packet.indexOf(0, offset)
-    const valueEnd = nameEnd < 0 ? -1 : packet.indexOf(0, nameEnd + 1)
-    if (valueEnd < 0) throw violation('invalid startup packet layout: expected terminator as last byte')
-    parameters.set(packet.toString('utf8', offset, nameEnd), packet.toString('utf8', nameEnd + 1, valueEnd))
-    offset = valueEnd + 1
-  }
-  if (offset !== packet.length - 1) throw violation('invalid startup packet layout: expected terminator as last byte')
-  return parameters
-}
-
-function violation(message: string): ShardwayError {
-  return new ShardwayError('protocol_violation', '08P01', message)
 }
 
 function timedOut(): ShardwayError {

@@ -24,6 +24,7 @@ import { BindView } from '../protocol/bind-view.ts'
 import * as code from '../protocol/codes.ts'
 import type { Statement } from '../execute/statement.ts'
 import type { SharedStatements } from '../execute/shared-statements.ts'
+import { renames } from './renaming.ts'
 
 const NO_TYPES: readonly number[] = []
 const NO_SLOTS: readonly number[] = []
@@ -262,19 +263,6 @@ export class Steps {
     this.#forget(name)
     return makeStep(OP_CLOSE_STATEMENT, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
   }
-}
-
-const RENAMING: ReadonlySet<string> = new Set(['search_path', 'role', 'session_authorization'])
-
-function renames(step: Step): boolean {
-  if (step.op !== OP_EXECUTE || step.plan === null) return false
-  if (step.plan.changesCatalog) return true
-  return step.plan.commands.some(
-    command =>
-      command.kind === 'reset-all' ||
-      command.kind === 'discard-all' ||
-      ((command.kind === 'set' || command.kind === 'set-transaction') && RENAMING.has(command.name)),
-  )
 }
 
 function slotsOf(router: Router, plan: Plan): readonly number[] {

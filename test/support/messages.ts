@@ -154,3 +154,11 @@ export function errorOf(messages: readonly Message[]): Record<string, string> | 
 export function statusOf(messages: readonly Message[]): string {
   return messages.findLast(message => message.type === 'Z')?.body.toString() ?? ''
 }
+
+/** The first value of a statement's first row. */
+export async function valueOf(
+  wire: { run(sql: string): Promise<Message[]> },
+  sql: string,
+): Promise<string | null | undefined> {
+  return rowsOf(await wire.run(sql))[0]?.[0]
+}

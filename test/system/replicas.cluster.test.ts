@@ -1,15 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../src/cluster/wait.ts'
-import { columnsOf, errorOf, rowsOf } from '../support/messages.ts'
+import { columnsOf, errorOf, rowsOf, valueOf as value } from '../support/messages.ts'
 import { startSystem, type System } from '../support/system.ts'
 import { Wire, WireError } from '../support/wire.ts'
 
 /** Keys of both shards. */
 const KEYS = Array.from({ length: 12 }, (_, i) => i + 1)
-
-async function value(wire: Wire, sql: string): Promise<string | null | undefined> {
-  return rowsOf(await wire.run(sql))[0]?.[0]
-}
 
 describe.each([1, 2])('replicas, workers=%i', workers => {
   let system: System

@@ -1,11 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  COPY_EXCHANGES,
-  EXTENDED_EXCHANGES,
-  type Exchange,
-  ONE_SHARD_EXCHANGES,
-  SIMPLE_EXCHANGES,
-} from '../support/exchanges.ts'
+import { COPY_EXCHANGES } from '../support/copy-exchanges.ts'
+import type { Exchange } from '../support/exchange.ts'
+import { EXTENDED_EXCHANGES } from '../support/extended-exchanges.ts'
+import { ONE_SHARD_EXCHANGES, SIMPLE_EXCHANGES } from '../support/simple-exchanges.ts'
 import { frames } from '../support/frames.ts'
 import { errorOf, type Message, rowsOf, type Shown, show, tagsOf } from '../support/messages.ts'
 import { startSystem, type System } from '../support/system.ts'

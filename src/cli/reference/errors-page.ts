@@ -1,4 +1,5 @@
-import { CODES, type ErrorCode } from '../../errors/codes.ts'
+import { CODES } from '../../errors/codes.ts'
+import type { ErrorCode } from '../../errors/error-code.ts'
 import { code } from './markdown.ts'
 
 export function errorsPage(): string {
