@@ -22,7 +22,7 @@ export function welcome({ cluster, shardway, sample, folder, seconds }: Demo): s
     ? [
         '    select * from customers where id = 42;                 -- one shard answers',
         '    select * from orders where customer_id = 42;           -- the same shard',
-        '    explain select * from orders where customer_id = 42;   -- the route, and the plan',
+        '    explain select * from orders where customer_id = 42;   -- the plan of its shard',
         "    insert into orders values (42, 100001, 'open', now()); -- goes to the shard of customer 42",
       ]
     : ['    create table t (id bigint primary key);']

@@ -84,7 +84,6 @@ export function show(message: Message, typeName: (oid: number) => string = Strin
 
 function printable(bytes: Buffer): string {
   const text = bytes.toString('latin1')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
   return /^[\x09\x0a\x20-\x7e]*\0?$/.test(text) ? text.replace(/\0$/, '') : `\\x${bytes.toString('hex')}`
 }
 
