@@ -165,7 +165,12 @@ export class AnswerScanner {
       }
       case code.ROW_DESCRIPTION:
       case code.NO_DATA: {
-        if (type === code.ROW_DESCRIPTION) this.#server.patch?.rowDescription(buffer, offset, end)
+        if (type === code.ROW_DESCRIPTION) {
+          this.#server.patch?.rowDescription(buffer, offset, end)
+          if (base === KIND_DESCRIBE && !skip) {
+            queue.owner?.onRowDescription(this.#server, buffer, offset, end, queue.data)
+          }
+        }
         if (base === KIND_DESCRIBE) return this.#complete(buffer, run, offset, end, skip)
         return base === KIND_QUERY ? run : this.#broken(type)
       }

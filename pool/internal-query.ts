@@ -63,6 +63,8 @@ class InternalQuery implements Owner {
   }
 
   onNotice(): void {}
+  onLocalBytes(): void {}
+  onRowDescription(): void {}
   onFirstRow(): void {}
   onParameterDescription(): void {}
   onParameterStatus(): void {}

@@ -5,6 +5,8 @@ import type { ServerConnection } from './server-connection.ts'
 export interface Owner {
   /** Bytes of the answer, in order; ranges of whole or partial frames. The buffer may be kept. */
   onServerBytes(server: ServerConnection, buffer: Buffer, start: number, end: number): void
+  /** A frame that the proxy answers with itself, due now: nothing is outstanding before it. */
+  onLocalBytes(server: ServerConnection, frame: Buffer): void
   /**
    * A whole ErrorResponse below FATAL. False: it is not to be forwarded. `skipped`: it answers an entry with SKIP (which is
    * never forwarded), whose data is `data`.
@@ -25,6 +27,8 @@ export interface Owner {
   onFirstRow(server: ServerConnection): void
   /** A whole ParameterDescription, about to be forwarded; `data` is the Describe entry's. */
   onParameterDescription(server: ServerConnection, buffer: Buffer, start: number, data: unknown): void
+  /** A whole RowDescription that answers a Describe, about to be forwarded; `data` is that entry's. */
+  onRowDescription(server: ServerConnection, buffer: Buffer, start: number, end: number, data: unknown): void
   onParameterStatus(server: ServerConnection, name: string, value: string): void
   onCopyIn(server: ServerConnection): void
   /** A request that an earlier error in its batch, or its own, undid. `data` is the entry's. */

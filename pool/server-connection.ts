@@ -89,7 +89,7 @@ export class ServerConnection {
 
   /** A frame that the owner is due after everything requested so far; `undo` is told to it when an error drops the frame. */
   local(owner: Owner, frame: Buffer, undo: unknown = null): void {
-    if (this.#queue.size === 0) owner.onServerBytes(this, frame, 0, frame.length)
+    if (this.#queue.size === 0) owner.onLocalBytes(this, frame)
     else this.#queue.push(KIND_LOCAL, owner, { frame, undo } satisfies LocalAnswer)
   }
 

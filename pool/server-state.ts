@@ -19,8 +19,11 @@ export function settingsOf(values: ReadonlyMap<string, string>): Settings {
 
 export class ServerState {
   settings: Settings = NO_SETTINGS
-  /** Shared statement ids in order of last use, oldest first. */
-  readonly prepared = new Map<number, true>()
+  /**
+   * Shared statement ids in order of last use, oldest first; with the RowDescription of those that the proxy prepared by itself.
+   * It belongs to this server's statement: another server may have prepared the same text before or after DDL.
+   */
+  readonly prepared = new Map<number, Buffer | null>()
   /** Ids pushed out of `prepared` that are still to be closed on the server. */
   readonly evicted: number[] = []
   /** Id of the statement that the unnamed name stands for; 0 unknown or none. */

@@ -28,8 +28,8 @@ import {
 } from './scan.ts'
 import { INT4, INT8, type LiteralKind, Literals, NUMERIC, STRING } from './literals.ts'
 
-/** 0xF8 and kind: no byte of UTF-8. */
-const PLACEHOLDER = 0xf8
+/** What stands for a literal: this and its kind, no byte of UTF-8. */
+export const PLACEHOLDER = 0xf8
 
 const PREFIX = Buffer.from('shardway:')
 /** Only these may share plans: every other kind of statement can depend on each of its literals. */

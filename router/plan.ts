@@ -76,6 +76,14 @@ export interface Touch {
   readonly keyed: boolean
 }
 
+/** A Parse message's body after the name: text, zero byte, declared types. */
+export interface TemplateParse {
+  readonly rest: Buffer
+  readonly textLength: number
+  /** OIDs, one for each literal in order; 0: the server infers it, as it does for a quoted literal. */
+  readonly types: readonly number[]
+}
+
 export interface Plan {
   /** Statements in the text. 0: an empty query. */
   readonly statements: number
@@ -98,6 +106,10 @@ export interface Plan {
   readonly hints: ReadonlyMap<string, string>
   /** Highest $n in the text. */
   readonly parameters: number
+  /** A statement prepared once and run with other constants gives the same answers (docs/internals/auto-prepare.md). */
+  readonly preparable: boolean
+  /** The template with a parameter for each literal; null where the text must be prepared as it stands. */
+  readonly parse: TemplateParse | null
   /** For the console and `explain`: 'single', 'refused', 'session', or 'empty'. */
   readonly tier: 'single' | 'refused' | 'session' | 'empty'
 }

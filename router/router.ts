@@ -14,7 +14,8 @@ import type { KeySource, Plan } from './plan.ts'
 import { type ContextPlans, PlanCache } from './plan-cache.ts'
 import type { NameContext, PlanInput, PlanOutput } from './planner/types.ts'
 import { KeyResolver } from './resolve.ts'
-import { textPosition, templatePosition } from './template-position.ts'
+import { templateParse } from './template-parse.ts'
+import { characters, templatePosition, textPosition } from './template-position.ts'
 
 /** Any shard may run it: the session's, or the one already open. */
 export const ANY_SHARD = -1
@@ -84,6 +85,13 @@ export class Router {
     return this.#lexer.literals
   }
 
+  /** Literals of a text that was found by its template, also when others were found since; reused. */
+  literalsOf(text: Buffer, start: number, end: number): Literals {
+    const { literals } = this.#lexer
+    if (literals.bytes !== text || literals.base !== start) this.#lexer.lex(text, start, end)
+    return literals
+  }
+
   /** Slots of the keys of the last resolve(); reused. */
   get slots(): readonly number[] {
     return this.#resolver.slots
@@ -125,7 +133,7 @@ export class Router {
       }
       this.misses++
       if (shared === undefined || !shared.template) {
-        const plan = this.#templatePlan(text, start, end, context)
+        const plan = this.#templatePlan(text, start, end, context, template)
         this.#plans.set(plans, template, plan, true)
         if (plan !== null) return plan
       }
@@ -238,14 +246,15 @@ export class Router {
   }
 
   /** A plan for all texts of the template, or null when they need plans of their own. */
-  #templatePlan(text: Buffer, start: number, end: number, context: PlanContext): Plan | null {
+  #templatePlan(text: Buffer, start: number, end: number, context: PlanContext, template: string): Plan | null {
     const { plan, exactOnly } = this.#makePlan(text, start, end, context, this.#lexer.literals)
     if (exactOnly) return null
     if (!this.#literalsAreKeys(plan, text, start, end, context)) return null
     if (plan.refusal !== null && plan.refusal.position >= 0) {
       this.#refusalPositions.set(plan, templatePosition(this.#lexer, plan.refusal.position))
     }
-    return plan
+    if (!plan.preparable || plan.parameters > 0) return plan
+    return { ...plan, parse: templateParse(template, this.#lexer.literals) }
   }
 
   /**
@@ -290,11 +299,4 @@ function keysOf(plan: Plan): readonly KeySource[] {
   const { target } = plan
   if (target.kind === 'keys') return target.keys
   return target.kind === 'shard' ? (target.keys ?? NO_KEYS) : NO_KEYS
-}
-
-/** Characters of UTF-8 bytes: all but those that continue one. */
-function characters(bytes: Buffer, start: number, end: number): number {
-  let count = 0
-  for (let at = start; at < end; at++) if (((bytes[at] as number) & 0xc0) !== 0x80) count++
-  return count
 }

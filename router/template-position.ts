@@ -32,3 +32,10 @@ export function textPosition(lexer: Lexer, position: number): number {
   }
   return offset
 }
+
+/** Characters of UTF-8 bytes: all but those that continue one. */
+export function characters(bytes: Buffer, start: number, end: number): number {
+  let count = 0
+  for (let at = start; at < end; at++) if (((bytes[at] as number) & 0xc0) !== 0x80) count++
+  return count
+}

@@ -5,6 +5,7 @@ import { Analysis } from './analysis.ts'
 import { isDefinition, mayReadReplica, planOne } from './commands.ts'
 import { decide, touchesOf } from './decide.ts'
 import { parseStatements } from './parse.ts'
+import { isPreparable } from './preparable.ts'
 import { firm } from './problems.ts'
 import { applyFacts } from './routines.ts'
 import { analyzeSelect } from './select.ts'
@@ -52,6 +53,8 @@ function plan(a: Analysis, statements: readonly Node[]): PlanOutput {
     mixed: !alone && commands.some(command => command !== null && command.kind !== 'copy-in'),
     hints: a.input.hints,
     parameters: Math.max(0, ...a.parameters.keys()),
+    preparable: replicaSafe && refusal === null && a.pin === null && alone && isPreparable(a, statements[0]),
+    parse: null,
     tier: refusal !== null ? 'refused' : isCommand ? 'session' : 'single',
   }
   return { plan: made, exactOnly: a.exactOnly || !alone || holdsConstant(made, a.input.hints) }
@@ -101,6 +104,8 @@ function emptyPlan(hints: ReadonlyMap<string, string>): Plan {
     mixed: false,
     hints,
     parameters: 0,
+    preparable: false,
+    parse: null,
     tier: 'empty',
   }
 }

@@ -49,6 +49,8 @@ export interface Relation {
   readonly table?: number
   /** Relations that its policies and rules name. Absent: not known. */
   readonly reaches?: readonly number[]
+  /** Columns of each unique index that holds for all rows at any moment (no expressions, not partial, not deferrable). */
+  readonly uniques?: ReadonlyArray<readonly string[]>
 }
 
 export interface Routine {

@@ -17,6 +17,7 @@ interface RelationRow {
   readonly security: boolean
   readonly parents: string[]
   readonly functions: string[]
+  readonly uniques: string[][]
 }
 
 interface ColumnRow {
@@ -73,16 +74,25 @@ WITH parts(relation, tree) AS (
   SELECT DISTINCT ev_class FROM pg_rewrite WHERE rulename <> '_RETURN' AND ev_enabled <> 'D'
 ), parents(relation, ids) AS MATERIALIZED (
   SELECT inhrelid, array_agg(inhparent::int8 ORDER BY inhseqno) FROM pg_inherits GROUP BY inhrelid
+), uniques(relation, keys) AS MATERIALIZED (
+  SELECT i.indrelid, jsonb_agg(ARRAY(
+    SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE k.place <= i.indnkeyatts ORDER BY k.place
+  ) ORDER BY i.indexrelid)
+  FROM pg_index i
+  WHERE i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL GROUP BY i.indrelid
 )
 SELECT c.oid::int8 AS id, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
        triggers.relation IS NOT NULL AS triggers, rules.relation IS NOT NULL AS rules, c.relrowsecurity AS security,
-       COALESCE(parents.ids, '{}') AS parents, COALESCE(functions.ids, '{}') AS functions
+       COALESCE(parents.ids, '{}') AS parents, COALESCE(functions.ids, '{}') AS functions,
+       COALESCE(uniques.keys, '[]') AS uniques
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN functions ON functions.relation = c.oid
 LEFT JOIN triggers ON triggers.relation = c.oid
 LEFT JOIN rules ON rules.relation = c.oid
 LEFT JOIN parents ON parents.relation = c.oid
+LEFT JOIN uniques ON uniques.relation = c.oid
 WHERE ${USER_SCHEMA} ORDER BY c.oid`
 
 // nextval('s'::text) leaves no dependency on the sequence: it is volatile and known by its number.
@@ -163,6 +173,7 @@ export function placeRelations(raw: RawRelations, tables: readonly TableDeclarat
       parent: row.parents[0] ?? 0,
       references: (from.get(row.id) ?? []).map(key => key.to),
       referencedBy: (to.get(row.id) ?? []).map(key => key.from),
+      uniques: row.uniques,
     }),
   )
   return { relations, problems, missing }

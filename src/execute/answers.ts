@@ -10,23 +10,24 @@ import { errorOf, ready } from '../protocol/backend-messages.ts'
 import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { errorFields } from '../protocol/error-fields.ts'
 import { sync } from '../protocol/frontend-messages.ts'
-import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from './client-output.ts'
+import { AutoStatement } from './auto-prepare.ts'
+import { HOLD_CATALOG, HOLD_MARKS, HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import { settingsQuery } from './settings.ts'
 import type { Statement } from './statement.ts'
 import { carrySettings } from './carry.ts'
 import { closeMarks } from './effects.ts'
 import type { ParseEntry } from './emit.ts'
+import { mayRunAgain } from './emit-prepared.ts'
 import type { Executor } from './executor.ts'
 import { lostError, outcomeUnknown } from './lost.ts'
 import type { RunningUnit } from './running-unit.ts'
+import { noteSessionReset } from './session-reset.ts'
 
 /** Data of the Execute that only makes a block fail. */
 export const POISON = Symbol('poison')
 /** Data of the Sync that ends a part of a unit which was run apart. */
 export const SCOUT = Symbol('scout')
 
-const DISCARD_ALL = 'DISCARD ALL'
-const DEALLOCATE_ALL = 'DEALLOCATE ALL'
 const SYNC_WAIT_CANCELLED = 'the wait for synchronous replication was cancelled'
 const LETTER_D = 0x44
 const NO_NAMES: readonly string[] = []
@@ -44,8 +45,15 @@ export class Answers implements Owner {
     if (!client.output.write(buffer, start, end)) client.serverMustPause(server)
   }
 
+  onLocalBytes(_server: ServerConnection, frame: Buffer): void {
+    const { running, client } = this.#executor
+    // With ReadyForQuery due there will be something to send it with.
+    if (running?.complete === true) client.output.lead(frame)
+    else client.output.frame(frame)
+  }
+
   onFirstRow(): void {
-    this.#executor.client.output.release(HOLD_REPLICA)
+    this.#executor.client.output.releaseWithNext(HOLD_REPLICA | HOLD_PREPARED)
   }
 
   onServerError(
@@ -63,7 +71,11 @@ export class Answers implements Owner {
     if (data === POISON) return false
     if ((client.output.holding & HOLD_REPLICA) !== 0 && running.watermark !== null && running.complete) {
       running.retry = true
-      if (skipped && running.unit.simple) server.send(sync)
+      if (skipped && running.unit.simple && running.auto === null) server.send(sync)
+      return false
+    }
+    if ((client.output.holding & HOLD_PREPARED) !== 0 && mayRunAgain(errorFields(buffer, start, end).sqlstate)) {
+      running.again = true
       return false
     }
     client.database.stats.errors++
@@ -72,7 +84,7 @@ export class Answers implements Owner {
     if (!skipped) return true
     // Something that the proxy put before the client's messages failed, and with it the rest of the unit.
     client.output.write(Buffer.from(buffer.subarray(start, end)), 0, end - start)
-    if (running.unit.simple) server.send(sync) // the server ignores the query behind it up to a Sync
+    if (running.unit.simple && running.auto === null) server.send(sync) // the server ignores the query behind it up to a Sync
     return false
   }
 
@@ -81,34 +93,14 @@ export class Answers implements Owner {
     const { running, client } = executor
     client.copyEnded()
     if (running === null) return true
-    client.output.release(HOLD_REPLICA)
+    client.output.releaseWithNext(HOLD_REPLICA | HOLD_PREPARED)
     if (running.uncertain) {
       running.uncertain = false
       client.output.frame(errorOf(outcomeUnknown(SYNC_WAIT_CANCELLED)))
       return false
     }
-    if (buffer[start + 5] === LETTER_D) this.#sessionReset(server, buffer, start, end)
+    if (buffer[start + 5] === LETTER_D) noteSessionReset(executor, server, buffer, start, end)
     return true
-  }
-
-  /** DISCARD ALL and DEALLOCATE ALL, known by their tags wherever they stood. */
-  #sessionReset(server: ServerConnection, buffer: Buffer, start: number, end: number): void {
-    const tag = buffer.toString('latin1', start + 5, end - 1)
-    if (tag !== DISCARD_ALL && tag !== DEALLOCATE_ALL) return
-    const { client, links } = this.#executor
-    // What stands behind it in the same batch was sent for a server that had its statements: not to be reused.
-    if (server.outstanding > 2) server.state.closeNeeded = true
-    server.state.prepared.clear()
-    server.state.evicted.length = 0
-    server.state.unnamed = 0
-    client.statementsGone()
-    if (tag === DEALLOCATE_ALL) return
-    server.state.settings = NO_SETTINGS
-    server.state.dirty = false
-    links.pins.clear()
-    // Servers of other shards keep what was pinned there until they are reset, out of the session's sight.
-    for (const link of [...links.all()]) if (link.server !== server) links.release(link)
-    client.resetSettings()
   }
 
   onNotice(_server: ServerConnection, buffer: Buffer, start: number, end: number): void {
@@ -123,6 +115,10 @@ export class Answers implements Owner {
     const statement = data as Statement
     const count = buffer.readUInt16BE(start + 5)
     statement.types = Array.from({ length: count }, (_, i) => buffer.readUInt32BE(start + 7 + 4 * i))
+  }
+
+  onRowDescription(server: ServerConnection, buffer: Buffer, start: number, end: number, data: unknown): void {
+    if (data instanceof AutoStatement) server.state.prepared.set(data.id, Buffer.from(buffer.subarray(start, end)))
   }
 
   onParameterStatus(): void {}
@@ -151,11 +147,10 @@ export class Answers implements Owner {
 
   beforeReady(_server: ServerConnection, status: number): boolean {
     const { running } = this.#executor
-    if (running === null || running.retry || running.uncertain) return false
+    if (running === null || running.retry || running.again || running.uncertain) return false
     // With settings still to be read back the unit is not over: were the server lost then, it would be answered twice.
-    if (this.#settingsToRead(running, status).length > 0) return false
-    running.answered = true
-    return true
+    running.answered = this.#settingsToRead(running, status).length === 0
+    return running.answered
   }
 
   onServerDrain(): void {
@@ -171,6 +166,11 @@ export class Answers implements Owner {
       const link = executor.links.of(server)
       if (link !== undefined) executor.links.release(link)
       return executor.placement.onPrimary(running)
+    }
+    if (running.again) {
+      const link = executor.links.of(server)
+      if (link !== undefined) executor.runPlainly(running, link)
+      return
     }
     this.#noteStatus(running, status)
     const names = this.#settingsToRead(running, status)
@@ -256,7 +256,7 @@ export class Answers implements Owner {
         client.environment.catalogChanged(client.database.name, () => output.release(HOLD_CATALOG))
       } else client.output.release(HOLD_CATALOG)
     }
-    client.output.release(HOLD_REPLICA)
+    client.output.release(HOLD_REPLICA | HOLD_PREPARED)
     if (!running.answered) {
       if (running.uncertain) client.output.frame(errorOf(outcomeUnknown(SYNC_WAIT_CANCELLED)))
       client.output.frame(ready(status))
@@ -287,7 +287,7 @@ export class Answers implements Owner {
     if (inBlock || links.pins.size > 0) return client.fatal(reported)
     client.database.stats.errors++
     client.copyEnded()
-    client.output.release(HOLD_REPLICA)
+    client.output.release(HOLD_REPLICA | HOLD_PREPARED)
     client.output.frame(errorOf(reported))
     running.failed = true
     running.server = null

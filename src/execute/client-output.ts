@@ -7,6 +7,8 @@ import type { Socket } from 'node:net'
 export const HOLD_REPLICA = 1
 export const HOLD_MARKS = 2
 export const HOLD_CATALOG = 4
+/** A statement prepared by the proxy: until its first row an error means that it runs once more as the client sent it. */
+export const HOLD_PREPARED = 8
 
 /** Held bytes past which the server that writes them is paused. */
 const MAX_HELD_BYTES = 1024 * 1024
@@ -37,12 +39,19 @@ export class ClientOutput {
   write(buffer: Buffer, start: number, end: number): boolean {
     const part = start === 0 && end === buffer.length ? buffer : buffer.subarray(start, end)
     this.bytes += part.length
-    if (this.#reasons !== 0) {
-      this.#held.push(part)
-      this.#heldBytes += part.length
-      return this.#heldBytes < MAX_HELD_BYTES
-    }
-    return this.socket.write(part)
+    if (this.#reasons === 0 && this.#heldBytes === 0) return this.socket.write(part)
+    this.#held.push(part)
+    this.#heldBytes += part.length
+    if (this.#reasons !== 0) return this.#heldBytes < MAX_HELD_BYTES
+    this.#flush()
+    return !this.socket.writableNeedDrain
+  }
+
+  /** A frame that goes out together with what is written next; something must be. */
+  lead(frame: Buffer): void {
+    this.bytes += frame.length
+    this.#held.push(frame)
+    this.#heldBytes += frame.length
   }
 
   frame(frame: Buffer): boolean {
@@ -57,15 +66,24 @@ export class ClientOutput {
     if ((this.#reasons & reason) === 0) return
     this.#reasons &= ~reason
     if (this.#reasons !== 0) return
-    if (this.#heldBytes > 0) {
-      const held = this.#held
-      const bytes = this.#heldBytes
-      this.#held = []
-      this.#heldBytes = 0
-      this.socket.write(held.length === 1 && held[0] !== undefined ? held[0] : Buffer.concat(held, bytes))
-      if (!this.socket.writableNeedDrain) this.onReleased()
-    }
+    this.#flush()
     this.#quiet()
+  }
+
+  /** As `release`, where more is about to be written: one packet instead of two. */
+  releaseWithNext(reason: number): void {
+    this.#reasons &= ~reason
+  }
+
+  #flush(): void {
+    if (this.#heldBytes === 0) return
+    const held = this.#held
+    const bytes = this.#heldBytes
+    this.#held = []
+    this.#heldBytes = 0
+    this.socket.write(held.length === 1 && held[0] !== undefined ? held[0] : Buffer.concat(held, bytes))
+    // Who filled the socket again is paused by what write() returns.
+    if (bytes >= MAX_HELD_BYTES && !this.socket.writableNeedDrain) this.onReleased()
   }
 
   /**
@@ -83,7 +101,9 @@ export class ClientOutput {
   }
 
   #quiet(): void {
-    if (this.#whenQuiet === null || this.#reasons !== 0 || this.socket.writableNeedDrain) return
+    if (this.#whenQuiet === null || this.#reasons !== 0) return
+    this.#flush()
+    if (this.socket.writableNeedDrain) return
     const callback = this.#whenQuiet
     this.#whenQuiet = null
     callback()

@@ -5,6 +5,8 @@ import { Pool } from '../../pool/pool.ts'
 import type { Plan } from '../../router/plan.ts'
 import { planStatement } from '../../router/planner/plan-statement.ts'
 import { Router } from '../../router/router.ts'
+import { AutoStatements } from './auto-prepare.ts'
+import type { SharedStatements } from './shared-statements.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Config, DatabaseConfig } from '../config/schema.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
@@ -36,6 +38,7 @@ export interface Welcome {
 export class DatabaseContext {
   readonly name: string
   readonly stats = new DatabaseStats()
+  readonly auto: AutoStatements
   readonly #services: PoolServices
   readonly #pools = new Map<string, Pool>()
   /** What is asked for with every statement, until the next topology: shards and primaries' pools by index. */
@@ -49,7 +52,8 @@ export class DatabaseContext {
   /** Parameters that a new client is told, by settings signature and user. */
   readonly welcomes = new Map<string, Welcome>()
 
-  constructor(config: Config, database: DatabaseConfig, services: PoolServices) {
+  constructor(config: Config, database: DatabaseConfig, services: PoolServices, statements: SharedStatements) {
+    this.auto = new AutoStatements(statements)
     this.name = database.name
     this.#config = config
     this.#database = database

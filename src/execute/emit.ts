@@ -161,12 +161,25 @@ function emitParse(server: ServerConnection, owner: Owner, step: Step, statement
 }
 
 function ensurePrepared(server: ServerConnection, owner: Owner, statement: Statement, ranges: Ranges): void {
-  if (statement.name === '') {
-    if (server.state.unnamed === statement.id) return
-  } else if (isPrepared(server, statement)) return
+  if (isThere(server, statement)) return
+  ranges.flush()
+  sendParse(server, owner, statement)
+}
+
+/** Has the statement on the server before what is sent next; answered to nobody. */
+export function prepareSilently(server: ServerConnection, owner: Owner, statement: Statement): void {
+  if (server.state.evicted.length > 0) emitEvictions(server, owner)
+  if (!isThere(server, statement)) sendParse(server, owner, statement)
+}
+
+function isThere(server: ServerConnection, statement: Statement): boolean {
+  return statement.name === '' ? server.state.unnamed === statement.id : isPrepared(server, statement)
+}
+
+function sendParse(server: ServerConnection, owner: Owner, statement: Statement): void {
   server.expect(KIND_PARSE | SKIP, owner, { statement, client: false } satisfies ParseEntry)
   register(server, statement)
-  ranges.send(parseFor(server, statement))
+  server.send(parseFor(server, statement))
 }
 
 /** The Parse that makes the statement on this server, under its shared name. */
@@ -191,12 +204,13 @@ export function hasStatement(server: ServerConnection, statement: Statement): bo
 /** Moves the statement to the young end of the server's list when it is there, or is still to be closed. */
 function isPrepared(server: ServerConnection, statement: Statement): boolean {
   const { prepared, evicted } = server.state
-  if (!prepared.delete(statement.id)) {
+  const described = prepared.get(statement.id)
+  if (described === undefined) {
     const at = evicted.indexOf(statement.id)
     if (at < 0) return false
     evicted.splice(at, 1)
-  }
-  prepared.set(statement.id, true)
+  } else prepared.delete(statement.id)
+  prepared.set(statement.id, described ?? null)
   return true
 }
 
@@ -205,7 +219,7 @@ export function register(server: ServerConnection, statement: Statement): void {
     server.state.unnamed = statement.id
     return
   }
-  server.state.prepared.set(statement.id, true)
+  server.state.prepared.set(statement.id, null)
   if (server.state.prepared.size <= MAX_PREPARED) return
   for (const oldest of server.state.prepared.keys()) {
     server.state.prepared.delete(oldest)

@@ -10,12 +10,14 @@ import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
 import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { poison, sync } from '../protocol/frontend-messages.ts'
-import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from './client-output.ts'
+import { HOLD_CATALOG, HOLD_MARKS, HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import { Answers, POISON, SCOUT } from './answers.ts'
 import type { ExecutorClient } from './client.ts'
 import { emitSilently, emitSteps } from './emit.ts'
+import { autoStatementFor, emitPrepared } from './emit-prepared.ts'
 import { type Link, Links } from './links.ts'
 import { answerLocally, dropParses, isLocal } from './local.ts'
+import { keepsServer, tooManyPinned } from './pinned.ts'
 import { Placement } from './placement.ts'
 import { RunningUnit } from './running-unit.ts'
 import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
@@ -117,12 +119,40 @@ export class Executor {
     noteEffects(this, running, link)
     addMarks(this, running, link)
     if (running.mayCommit) this.#holdAnswer(running)
-    if (unit.steps.length > 0) emitSteps(server, answers, running.scout ? unit.steps.filter(isAsked) : unit.steps)
+    this.#emitUnit(running, link)
     if (unit.error !== null) this.#emitError(running, unit.error)
     if (running.scout) {
       server.expect(KIND_SYNC | SKIP, answers, SCOUT)
       server.send(sync)
     } else if (!unit.complete) this.#partEmitted(server)
+  }
+
+  #emitUnit(running: RunningUnit, link: Link): void {
+    const { server } = link
+    const { unit } = running
+    running.auto = autoStatementFor(this, running, link)
+    if (running.auto === null) {
+      if (unit.steps.length > 0) {
+        emitSteps(server, this.answers, running.scout ? unit.steps.filter(isAsked) : unit.steps)
+      }
+      return
+    }
+    const { output, database } = this.client
+    const query = unit.simple ? unit.steps[0] : undefined
+    const literals =
+      query === undefined ? null : database.router.literalsOf(query.buffer, query.start + 5, query.end - 1)
+    output.hold(HOLD_PREPARED)
+    emitPrepared(server, this.answers, output, unit, running.auto, literals)
+  }
+
+  /** A statement that the proxy had prepared gave an error: its owner gets the answer to what it sent. */
+  runPlainly(running: RunningUnit, link: Link): void {
+    const plan = running.unit.steps[0]?.plan
+    if (plan !== null && plan !== undefined) this.client.database.auto.failed(plan)
+    this.client.output.discard(HOLD_PREPARED)
+    running.again = false
+    running.plain = true
+    this.#emitUnit(running, link)
   }
 
   /** A client that sends parts without end goes no faster than its server. */
@@ -257,15 +287,4 @@ export class Executor {
 /** A scout has a Sync of its own. */
 function isAsked(step: Step): boolean {
   return step.op !== OP_FLUSH && step.op !== OP_SYNC
-}
-
-function keepsServer(step: Step): boolean {
-  return (step.plan?.pin ?? null) !== null
-}
-
-function tooManyPinned(pool: string): ShardwayError {
-  return new ShardwayError('too_many_pinned', '53300', `too many clients keep a server of pool ${pool}`, {
-    detail: 'The statement leaves state on its server that cannot be carried, and the last server is for everybody.',
-    hint: 'See SHOW CLIENTS for who keeps one and why; raise [pool] default_pool_size.',
-  })
 }

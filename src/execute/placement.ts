@@ -10,7 +10,7 @@ import { ANY_SHARD } from '../../router/router.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
-import { HOLD_REPLICA } from './client-output.ts'
+import { HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import { settingsChange } from './settings.ts'
 import type { Statement } from './statement.ts'
 import type { Executor } from './executor.ts'
@@ -164,7 +164,7 @@ export class Placement implements Waiter {
     running.watermark = null
     running.retry = true
     running.server = null
-    this.#executor.client.output.discard(HOLD_REPLICA)
+    this.#executor.client.output.discard(HOLD_REPLICA | HOLD_PREPARED)
     const { transaction } = this.#executor
     if (running.preludeBefore !== null && transaction.state === 'open') {
       // The block began with this unit, on the replica: it begins again on the primary.

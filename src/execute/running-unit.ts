@@ -2,6 +2,7 @@
 import type { MarkSet } from '../../pool/marks.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { Watermark } from '../process/messages.ts'
+import type { AutoStatement } from './auto-prepare.ts'
 import type { Unit } from './unit.ts'
 
 export class RunningUnit {
@@ -22,6 +23,11 @@ export class RunningUnit {
   watermark: Watermark | null = null
   /** The replica failed before its first row: the primary answers. */
   retry = false
+  /** Runs under a name that the proxy prepared; until its first row an error means that it runs once more, plainly. */
+  auto: AutoStatement | null = null
+  again = false
+  /** To be run as the client sent it. */
+  plain = false
   /** Only Parse and Describe before a Flush: run apart, since the shard is known with Bind. */
   scout = false
   /** A cancel interrupted the wait for synchronous replication: the outcome is not known. */

@@ -95,7 +95,7 @@ export class Worker implements Environment {
     for (const database of this.#config.databases) {
       let context = this.#databases.get(database.name)
       if (context === undefined) {
-        context = new DatabaseContext(this.#config, database, this.#poolServices())
+        context = new DatabaseContext(this.#config, database, this.#poolServices(), this.statements)
         this.#databases.set(database.name, context)
       }
       const topology = this.#topology?.databases.find(one => one.name === database.name) ?? null

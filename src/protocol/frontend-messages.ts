@@ -58,6 +58,12 @@ export function parseBindExecute(sql: string): Buffer {
 
 const bindExecuteUnnamed = Buffer.concat([typed(BIND, Buffer.alloc(8)), typed(EXECUTE, Buffer.alloc(5))])
 
+/** Describe of the unnamed portal. */
+export const describePortal = typed(DESCRIBE, Buffer.from('P\0', 'latin1'))
+
+/** Execute of the unnamed portal without a row limit, and Sync. */
+export const executeAndSync = Buffer.concat([typed(EXECUTE, Buffer.alloc(5)), sync])
+
 /** An Execute that must fail (34000): aborts whatever transaction is open, so that the server's state matches a refusal. */
 export const poison = typed(EXECUTE, Buffer.from('shardway_refused\0\0\0\0\0', 'latin1'))
 

@@ -91,6 +91,8 @@ export function planWith(keys: readonly KeySource[], rest: Partial<Plan> = {}): 
     mixed: false,
     hints: new Map(),
     parameters: 0,
+    preparable: false,
+    parse: null,
     tier: 'single',
     ...rest,
   }
