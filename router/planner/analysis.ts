@@ -2,6 +2,7 @@ import type { Node, SelectStmt } from '@pgsql/types'
 import type { Relation } from '../../src/catalog/catalog.ts'
 import { type Derived, derivedOf } from './derived.ts'
 import { Graph } from './graph.ts'
+import type { SessionCommand } from '../plan.ts'
 import type { Problem } from './problems.ts'
 import type { Columns, Level } from './scope.ts'
 import type { CatalogLookup, PlanInput } from './types.ts'
@@ -83,7 +84,12 @@ export class Analysis {
   unsafe = false
   changesCatalog = false
   exactOnly = false
+  /** There is one statement in the text. */
+  alone = true
   pin: string | null = null
+  touchesPins = false
+  /** Settings that functions among the statements set (set_config). */
+  readonly sets: SessionCommand[] = []
   #items = 0
 
   constructor(input: PlanInput, walkers: Walkers) {
@@ -138,6 +144,7 @@ export class Analysis {
 
   pinned(reason: string): void {
     this.pin ??= reason
+    this.touchesPins = true
     this.unsafe = true
   }
 

@@ -8,8 +8,11 @@ export interface BuiltinEffects {
   readonly unsafe: boolean
   /** What it works on lives on default_shard. */
   readonly needsDefault: boolean
+  /** There is one of its kind over all shards, on default_shard: no hint can move it. */
+  readonly everywhereOne: boolean
   /** Leaves something behind in the session. */
   readonly pin: string | null
+  readonly touchesPins: boolean
   /** Runs SQL that is not in the text. */
   readonly dynamic: boolean
   /** Not over several shards in this release. */
@@ -20,7 +23,9 @@ const NOTHING: BuiltinEffects = {
   writes: false,
   unsafe: false,
   needsDefault: false,
+  everywhereOne: false,
   pin: null,
+  touchesPins: false,
   dynamic: false,
   refused: false,
 }
@@ -28,7 +33,10 @@ const NOTHING: BuiltinEffects = {
 const UNSAFE: BuiltinEffects = { ...NOTHING, unsafe: true }
 const WRITES: BuiltinEffects = { ...UNSAFE, writes: true }
 const ON_DEFAULT: BuiltinEffects = { ...WRITES, needsDefault: true }
-const ADVISORY: BuiltinEffects = { ...ON_DEFAULT, pin: 'advisory lock', refused: true }
+const ONE: BuiltinEffects = { ...ON_DEFAULT, everywhereOne: true }
+const ADVISORY: BuiltinEffects = { ...ONE, pin: 'advisory lock' }
+/** May end what a pin stands for. */
+const UNLOCK: BuiltinEffects = { ...ONE, touchesPins: true }
 const DYNAMIC: BuiltinEffects = { ...UNSAFE, dynamic: true }
 const SERVER: BuiltinEffects = { ...UNSAFE, needsDefault: true }
 
@@ -38,13 +46,13 @@ const BY_NAME: ReadonlyMap<string, BuiltinEffects> = new Map([
   ['pg_advisory_lock_shared', ADVISORY],
   ['pg_try_advisory_lock', ADVISORY],
   ['pg_try_advisory_lock_shared', ADVISORY],
-  ['pg_advisory_unlock', { ...ON_DEFAULT, refused: true }],
-  ['pg_advisory_unlock_shared', { ...ON_DEFAULT, refused: true }],
-  ['pg_advisory_unlock_all', { ...ON_DEFAULT, refused: true }],
-  ['pg_advisory_xact_lock', ON_DEFAULT],
-  ['pg_advisory_xact_lock_shared', ON_DEFAULT],
-  ['pg_try_advisory_xact_lock', ON_DEFAULT],
-  ['pg_try_advisory_xact_lock_shared', ON_DEFAULT],
+  ['pg_advisory_unlock', UNLOCK],
+  ['pg_advisory_unlock_shared', UNLOCK],
+  ['pg_advisory_unlock_all', UNLOCK],
+  ['pg_advisory_xact_lock', ONE],
+  ['pg_advisory_xact_lock_shared', ONE],
+  ['pg_try_advisory_xact_lock', ONE],
+  ['pg_try_advisory_xact_lock_shared', ONE],
   ['nextval', ON_DEFAULT],
   ['setval', ON_DEFAULT],
   ['currval', ON_DEFAULT],
@@ -56,7 +64,7 @@ const BY_NAME: ReadonlyMap<string, BuiltinEffects> = new Map([
   ['txid_current_snapshot', SERVER],
   ['txid_status', SERVER],
   ['pg_export_snapshot', { ...WRITES, refused: true }],
-  ['pg_notify', { ...WRITES, refused: true }],
+  ['pg_notify', ONE],
   ['loread', ON_DEFAULT],
   ['lowrite', ON_DEFAULT],
   ['ts_stat', DYNAMIC],

@@ -92,6 +92,7 @@ function planSession(a: Analysis, statement: Node, env: Env, alone: boolean): Se
   if ('ConstraintsSetStmt' in statement) return { kind: 'set-transaction', name: '' }
   if ('VariableShowStmt' in statement) return planShow(a, (statement.VariableShowStmt.name ?? '').toLowerCase(), alone)
   if ('DiscardStmt' in statement) {
+    a.touchesPins = true
     if (statement.DiscardStmt.target !== undefined && statement.DiscardStmt.target !== 'DISCARD_ALL') return null
     if (!alone) changesNames(a, 'DISCARD ALL')
     return { kind: 'discard-all' }
@@ -100,10 +101,17 @@ function planSession(a: Analysis, statement: Node, env: Env, alone: boolean): Se
     const { query, options } = statement.DeclareCursorStmt
     if (query !== undefined) a.query(query, env, false)
     // CURSOR_OPT_HOLD of parsenodes.h
-    if (((options ?? 0) & 0x20) !== 0) sessionBound(a, 'a cursor WITH HOLD', 'cursor with hold')
+    if (((options ?? 0) & 0x20) !== 0) {
+      a.pinned('cursor with hold')
+      a.needsTables()
+    }
     return null
   }
-  if ('FetchStmt' in statement || 'ClosePortalStmt' in statement) return null
+  if ('FetchStmt' in statement) return null
+  if ('ClosePortalStmt' in statement) {
+    a.touchesPins = true
+    return null
+  }
   if ('DoStmt' in statement) {
     planDo(a, statement.DoStmt)
     return null
@@ -114,6 +122,7 @@ function planSession(a: Analysis, statement: Node, env: Env, alone: boolean): Se
   }
   if ('DeallocateStmt' in statement) {
     const { isall, name } = statement.DeallocateStmt
+    a.touchesPins = true
     if (!alone) a.problem(firm('DEALLOCATE among several statements', 'Send it as a statement of its own.'))
     return { kind: 'deallocate', name: isall === true ? null : (name ?? '') }
   }
@@ -133,10 +142,11 @@ function planStateful(a: Analysis, statement: Node): boolean {
   } else if ('ListenStmt' in statement) {
     sessionBound(a, 'LISTEN', 'listen')
   } else if ('UnlistenStmt' in statement) {
+    a.touchesPins = true
     a.problem(firm('UNLISTEN', ONE_SESSION))
   } else if ('NotifyStmt' in statement) {
     a.writes = true
-    a.problem(firm('NOTIFY', ONE_SESSION))
+    a.needsTables()
   } else if ('LoadStmt' in statement) {
     sessionBound(a, 'LOAD', 'load')
   } else {

@@ -1,6 +1,6 @@
 import type { RangeVar } from '@pgsql/types'
 import type { Analysis, Env } from './analysis.ts'
-import { firm, needsShard } from './problems.ts'
+import { needsShard } from './problems.ts'
 
 export function isTemporary(range: RangeVar): boolean {
   return range.relpersistence === 't' || range.schemaname === 'pg_temp'
@@ -12,8 +12,7 @@ export function checkCreated(a: Analysis, range: RangeVar, env: Env): void {
   a.writes = true
   if (isTemporary(range)) {
     a.pinned('temporary table')
-    const hint = 'A temporary table lives in one server’s session. Use an ordinary table or a CTE.'
-    a.problem(firm('a temporary table', hint, range.location ?? -1))
+    a.needsTables()
     return
   }
   a.changesCatalog = true

@@ -56,6 +56,7 @@ export function planDefinition(a: Analysis, statement: Node, env: Env): void {
   const tag = Object.keys(statement)[0] ?? ''
   a.exactOnly = true
   a.writes = true
+  a.touchesPins = true
   if (!ABOUT_RELATIONS.has(tag)) a.problem(needsShard(titleOf(tag)))
   const body: unknown = Object.values(statement)[0]
   const created = isAst(body) ? createdName(tag, body) : null

@@ -33,6 +33,7 @@ function plan(a: Analysis, statements: readonly Node[]): PlanOutput {
   const facts = statements.map(statement => collectFacts(statement))
   a.parameters = countParameters(facts)
   const alone = statements.length === 1
+  a.alone = alone
   const commands: (SessionCommand | null)[] = []
   for (const [i, statement] of statements.entries()) commands.push(planEach(a, statement, facts[i], alone))
   const only = alone ? (commands[0] ?? null) : null
@@ -42,18 +43,25 @@ function plan(a: Analysis, statements: readonly Node[]): PlanOutput {
   const made: Plan = {
     statements: statements.length,
     command: only,
-    commands: commands.filter(command => command !== null),
+    commands: [...commands.filter(command => command !== null), ...a.sets],
     target,
     refusal,
     access: a.writes ? 'write' : 'read',
     replicaSafe: replicaSafe && refusal === null,
     touches: touchesOf(a, target),
     pin: a.pin,
+    touchesPins: a.touchesPins,
     changesCatalog: a.changesCatalog,
     mixed: !alone && commands.some(command => command !== null && command.kind !== 'copy-in'),
     hints: a.input.hints,
     parameters: Math.max(0, ...a.parameters.keys()),
-    preparable: replicaSafe && refusal === null && a.pin === null && alone && isPreparable(a, statements[0]),
+    preparable:
+      replicaSafe &&
+      a.sets.length === 0 &&
+      refusal === null &&
+      a.pin === null &&
+      alone &&
+      isPreparable(a, statements[0]),
     parse: null,
     tier: refusal !== null ? 'refused' : isCommand ? 'session' : 'single',
   }
@@ -100,6 +108,7 @@ function emptyPlan(hints: ReadonlyMap<string, string>): Plan {
     replicaSafe: false,
     touches: [],
     pin: null,
+    touchesPins: false,
     changesCatalog: false,
     mixed: false,
     hints,

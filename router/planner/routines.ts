@@ -3,6 +3,7 @@ import type { Analysis } from './analysis.ts'
 import { builtinEffects, CATALOG_TYPES } from './builtins.ts'
 import { firm, routineUnpinned } from './problems.ts'
 import { type Reach, routineReach, routineReachById } from './reach.ts'
+import { isLimited, NAMING, refuseValue, shardwayName } from './settings.ts'
 import type { Facts, FunctionUse } from './walk.ts'
 
 /** What a routine that the statement may run means for it. `id` names it in messages. */
@@ -78,6 +79,21 @@ export function applyFacts(a: Analysis, facts: Facts, searchPath: readonly strin
   }
 }
 
+/** set_config('name', …, false) is SET: its value is read back from the server. False when the text does not tell what it sets. */
+function setsKnown(a: Analysis, call: FunctionUse): boolean {
+  const name = call.constants[0]?.toLowerCase() ?? ''
+  const value = call.constants[1] ?? null
+  const local = call.constants[2] === 'true'
+  if (name === '' || shardwayName(name) !== null || (!local && call.constants[2] !== 'false')) return false
+  if (NAMING.has(name) && (!a.alone || local)) return false
+  if (value === null && isLimited(name)) return false
+  refuseValue(a, name, value ?? '')
+  a.sets.push(local ? { kind: 'set-transaction', name } : { kind: 'set', name, reset: false })
+  a.unsafe = true
+  a.exactOnly = true
+  return true
+}
+
 /** A name without a schema may be a user's function, a built-in one, or either by its arguments: all count. */
 function applyCall(a: Analysis, call: FunctionUse, searchPath: readonly string[]): void {
   const named = a.catalog.routines(call.name)
@@ -96,13 +112,16 @@ function applyUnknown(a: Analysis, call: FunctionUse): void {
 }
 
 function applyBuiltin(a: Analysis, call: FunctionUse): void {
+  if (call.name === 'set_config' && setsKnown(a, call)) return
   const effects = builtinEffects(call.name, a.catalog.isVolatileBuiltin(call.name))
   if (effects.writes) a.writes = true
   if (effects.unsafe) a.unsafe = true
   if (effects.needsDefault) {
-    if (effects.writes) a.needsDefault = true
+    if (effects.everywhereOne) a.needsTables()
+    else if (effects.writes) a.needsDefault = true
     else a.needsCatalog = true
   }
+  if (effects.touchesPins) a.touchesPins = true
   if (effects.pin !== null) a.pinned(effects.pin)
   if (effects.refused) {
     const hint = 'It concerns one server’s session, and the session has one on each shard.'

@@ -55,7 +55,7 @@ function valueOf(args: readonly Node[] | undefined): string {
 }
 
 /** Settings that decide how later names are read: the planner must know them before it plans what follows. */
-const NAMING = new Set(['search_path', 'role', 'session_authorization'])
+export const NAMING: ReadonlySet<string> = new Set(['search_path', 'role', 'session_authorization'])
 
 export function planSet(a: Analysis, set: VariableSetStmt, alone: boolean): SessionCommand {
   a.exactOnly = true
@@ -94,7 +94,12 @@ export function changesNames(a: Analysis, what: string): void {
   a.problem(firm(`${what} among several statements`, hint))
 }
 
-function refuseValue(a: Analysis, name: string, value: string): void {
+/** Of these only some values are possible. */
+export function isLimited(name: string): boolean {
+  return name === 'standard_conforming_strings' || name === 'client_encoding'
+}
+
+export function refuseValue(a: Analysis, name: string, value: string): void {
   const plain = value.toLowerCase().replace(/[^a-z0-9]/g, '')
   if (name === 'standard_conforming_strings' && !['on', 'true', 'yes', '1', 't', 'y'].includes(plain)) {
     a.problem(firm('standard_conforming_strings = off', "Write backslash escapes as E'…'."))

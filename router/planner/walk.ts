@@ -17,6 +17,8 @@ export interface FunctionUse {
   readonly schema: string | null
   readonly name: string
   readonly location: number
+  /** Text of each argument that is a plain constant, null for any other. */
+  readonly constants: readonly (string | null)[]
 }
 
 /** What a tree mentions anywhere, without regard to scope. */
@@ -77,6 +79,15 @@ function noteFields(node: Ast, facts: Facts): void {
   if (isAst(chain)) for (const name of stringsOf(chain['indirection'])) facts.fields.add(name)
 }
 
+function constantOf(argument: unknown): string | null {
+  const value = isAst(argument) ? argument['A_Const'] : undefined
+  if (!isAst(value)) return null
+  const { sval, ival, boolval } = value
+  if (isAst(sval)) return typeof sval['sval'] === 'string' ? sval['sval'] : ''
+  if (isAst(boolval)) return String(boolval['boolval'] === true)
+  return isAst(ival) && typeof ival['ival'] === 'number' ? String(ival['ival']) : null
+}
+
 function note(node: Ast, facts: Facts): void {
   noteWritten(node, facts)
   noteFields(node, facts)
@@ -88,6 +99,7 @@ function note(node: Ast, facts: Facts): void {
       schema: path.length > 1 ? (path[path.length - 2] ?? null) : null,
       name: last(path),
       location,
+      constants: Array.isArray(node['args']) ? (node['args'] as unknown[]).map(constantOf) : [],
     })
   }
   if (Array.isArray(node['names'])) facts.types.add(last(stringsOf(node['names'])))

@@ -38,6 +38,7 @@ export function writeTarget(
   if (!('relation' in resolved)) {
     a.needsDefault = true
     a.unsafe = true
+    a.writes = true
     if (resolved.kind === 'unknown') {
       a.needsTables()
       a.useAnything(true)

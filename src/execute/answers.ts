@@ -1,5 +1,4 @@
 /** What comes back from servers for one client: forwarded as it is, looked at only where the session's state hangs on it. */
-import { internalQuery } from '../../pool/internal-query.ts'
 import type { Owner } from '../../pool/owner.ts'
 import { KIND_CLOSE, KIND_LOCAL, KIND_MASK, KIND_PARSE } from '../../pool/request-queue.ts'
 import type { LocalAnswer, ServerConnection } from '../../pool/server-connection.ts'
@@ -12,15 +11,14 @@ import { errorFields } from '../protocol/error-fields.ts'
 import { sync } from '../protocol/frontend-messages.ts'
 import { AutoStatement } from './auto-prepare.ts'
 import { HOLD_CATALOG, HOLD_MARKS, HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
-import { settingsQuery } from './settings.ts'
 import type { Statement } from './statement.ts'
-import { carrySettings } from './carry.ts'
 import { closeMarks } from './effects.ts'
 import type { ParseEntry } from './emit.ts'
 import { mayRunAgain } from './emit-prepared.ts'
 import type { Executor } from './executor.ts'
 import { lostError, outcomeUnknown } from './lost.ts'
 import type { RunningUnit } from './running-unit.ts'
+import { readBack } from './read-back.ts'
 import { noteSessionReset } from './session-reset.ts'
 
 /** Data of the Execute that only makes a block fail. */
@@ -145,11 +143,12 @@ export class Answers implements Owner {
     if (client && !(this.#executor.running?.retry ?? false)) this.#executor.client.parseDropped(statement)
   }
 
-  beforeReady(_server: ServerConnection, status: number): boolean {
+  beforeReady(server: ServerConnection, status: number): boolean {
     const { running } = this.#executor
     if (running === null || running.retry || running.again || running.uncertain) return false
     // With settings still to be read back the unit is not over: were the server lost then, it would be answered twice.
-    running.answered = this.#settingsToRead(running, status).length === 0
+    running.readsPins = this.#pinsToRead(server, running, status)
+    running.answered = !running.readsPins && this.#settingsToRead(running, status).length === 0
     return running.answered
   }
 
@@ -173,24 +172,16 @@ export class Answers implements Owner {
       return
     }
     this.#noteStatus(running, status)
-    const names = this.#settingsToRead(running, status)
-    if (names.length === 0) return this.#settled(server, running, status)
+    if (running.answered) return this.#settled(server, running, status)
     running.reading = true
-    internalQuery(server, settingsQuery(names), (error, rows) => {
-      if (executor.closed) return
-      if (error !== null) {
-        server.destroy('settings could not be read back')
-        return
-      }
-      carrySettings(executor.client, server, running, names, rows[0] ?? [])
-      this.#settled(server, running, status)
-    })
+    const names = this.#settingsToRead(running, status)
+    readBack(executor, server, running, names, () => this.#settled(server, running, status))
   }
 
   #scoutDone(server: ServerConnection, running: RunningUnit): void {
     const executor = this.#executor
     const link = executor.links.of(server)
-    if (link !== undefined && executor.links.pins.size === 0) executor.links.release(link)
+    if (link !== undefined && link.pins === null) executor.links.release(link)
     running.scout = false
     running.server = null
     if (running.failed && executor.transaction.state === 'virtual') executor.transaction.to('failed')
@@ -231,6 +222,7 @@ export class Answers implements Owner {
     transaction.shard = running.shard
     transaction.marks = running.marks
     transaction.changesCatalog = running.changesCatalog
+    transaction.touchesPins = running.touchesPins
     for (const name of running.settings ?? []) transaction.settings.add(name)
   }
 
@@ -239,6 +231,12 @@ export class Answers implements Owner {
     const { settings } = this.#executor.transaction
     if (status === IDLE && settings.size > 0) running.settings = new Set([...settings, ...(running.settings ?? [])])
     return status === IN_FAILED_TRANSACTION || running.settings === null ? NO_NAMES : [...running.settings]
+  }
+
+  #pinsToRead(server: ServerConnection, running: RunningUnit, status: number): boolean {
+    const { links, transaction } = this.#executor
+    if (status === IN_FAILED_TRANSACTION || links.of(server)?.pins === null) return false
+    return running.touchesPins || (status === IDLE && transaction.touchesPins)
   }
 
   #settled(server: ServerConnection, running: RunningUnit, status: number): void {
@@ -271,12 +269,13 @@ export class Answers implements Owner {
     const link = links.of(server)
     if (link !== undefined) links.forget(link)
     if (link === undefined && running?.server !== server) return
+    const pinned = link !== undefined && link.pins !== null
     const inBlock = (transaction.state === 'open' && transaction.shard === link?.shard) || running?.begins === true
     closeMarks(transaction.marks, true)
     closeMarks(running?.marks ?? null, true)
     client.output.release(HOLD_MARKS | HOLD_CATALOG)
     if (running === null || running.server !== server) {
-      if (inBlock || links.pins.size > 0) client.fatal(lostError(error, false))
+      if (inBlock || pinned) client.fatal(lostError(error, false))
       return
     }
     // Half a row is on its way: no error can be said any more.
@@ -284,7 +283,7 @@ export class Answers implements Owner {
     if (running.reading) return client.fatal(lostError(error, running.mayCommit))
     if ((client.output.holding & HOLD_REPLICA) !== 0 && running.complete) return executor.placement.onPrimary(running)
     const reported = lostError(error, running.mayCommit)
-    if (inBlock || links.pins.size > 0) return client.fatal(reported)
+    if (inBlock || pinned) return client.fatal(reported)
     client.database.stats.errors++
     client.copyEnded()
     client.output.release(HOLD_REPLICA | HOLD_PREPARED)

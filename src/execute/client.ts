@@ -17,6 +17,8 @@ export interface ExecutorClient {
   /** What RESET goes back to. */
   readonly startupSettings: Settings
   settings: Settings
+  /** Names of temporary relations on the server that the session keeps; null: none. */
+  temporaryNames: ReadonlySet<string> | null
   /** Schemas that the server looks through for unqualified names. */
   searchPath: readonly string[]
   /** RESET ALL, DISCARD ALL: back to what the session began with. */

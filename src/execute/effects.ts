@@ -42,7 +42,11 @@ export function noteEffects(executor: Executor, running: RunningUnit, link: Link
       if (inBlock) transaction.changesCatalog = true
       else running.changesCatalog = true
     }
-    if (plan.pin !== null) executor.links.pin(link, plan.pin)
+    if (plan.pin !== null) link.pin(plan.pin)
+    if (plan.touchesPins) {
+      running.touchesPins = true
+      if (inBlock) transaction.touchesPins = true
+    }
     if (running.watermark === null && !transaction.replica) client.database.stats.readsOnPrimaries += write ? 0 : 1
     else client.database.stats.readsOnReplicas++
   }
@@ -101,7 +105,7 @@ function markSet(executor: Executor, running: RunningUnit) {
 /** A function that the protocol names by its OID: whatever it does. */
 function noteFunctionCall(executor: Executor, running: RunningUnit, link: Link): void {
   if (executor.transaction.state !== 'open') running.mayCommit = true
-  executor.links.pin(link, 'function')
+  link.pin('function')
 }
 
 /**

@@ -109,7 +109,7 @@ export class Executor {
     const { server } = link
     const { transaction, client, answers } = this
     const { unit } = running
-    if (this.links.pins.size === 0 && unit.steps.some(keepsServer) && !link.pool.maySparePinned) {
+    if (link.pins === null && unit.steps.some(keepsServer) && !link.pool.maySparePinned) {
       return this.refuse(tooManyPinned(link.pool.options.name), server)
     }
     running.server = server
@@ -229,8 +229,9 @@ export class Executor {
     if (server !== null) {
       const link = this.links.of(server)
       // Nothing is ever pinned to a replica: what the session does next may be a write.
-      const kept = this.links.pins.size > 0 && link?.pool.options.role !== 'replica'
-      if (link !== undefined && server.status === IDLE && !kept) this.links.release(link)
+      if (link !== undefined && server.status === IDLE) {
+        if (link.pins === null || link.pool.options.role === 'replica') this.links.release(link)
+      }
     }
     if (running !== null) this.client.database.stats.queryTimeUs += nowUs() - running.startedUs
     this.client.output.whenQuiet(() => {

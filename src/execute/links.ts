@@ -2,16 +2,44 @@
 import type { Pool } from '../../pool/pool.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 
-export interface Link {
+export class Link {
   readonly server: ServerConnection
   readonly pool: Pool
   readonly shard: number
+  /** Why the client keeps this server between transactions; null: it does not. */
+  pins: Set<string> | null = null
+
+  constructor(server: ServerConnection, pool: Pool, shard: number) {
+    this.server = server
+    this.pool = pool
+    this.shard = shard
+  }
+
+  /** A statement leaves state behind on the server that cannot be carried: the client keeps it, and it is reset afterwards. */
+  pin(reason: string): void {
+    this.pins = (this.pins ?? new Set()).add(reason)
+    this.server.state.dirty = true
+  }
+
+  unpin(reason: string): void {
+    if (this.pins?.delete(reason) === true && this.pins.size === 0) this.pins = null
+  }
 }
 
 export class Links {
   /** Few, mostly one: an array is the fastest map. */
   readonly #links: Link[] = []
-  readonly pins = new Set<string>()
+
+  /** The client keeps some server. */
+  get pinned(): boolean {
+    for (let i = 0; i < this.#links.length; i++) if (this.#links[i]?.pins !== null) return true
+    return false
+  }
+
+  /** Why, over all servers. */
+  get pins(): ReadonlySet<string> {
+    return new Set(this.#links.flatMap(link => [...(link.pins ?? [])]))
+  }
 
   get size(): number {
     return this.#links.length
@@ -19,6 +47,11 @@ export class Links {
 
   get first(): Link | undefined {
     return this.#links[0]
+  }
+
+  /** Where a statement goes that any server could run: what it works on may be on the one that the client keeps. */
+  get preferred(): Link | undefined {
+    return this.#links.find(link => link.pins !== null) ?? this.#links[0]
   }
 
   all(): Iterable<Link> {
@@ -49,15 +82,10 @@ export class Links {
   /** Gives the server back; what was pinned to it is reset there before anyone else has it. */
   release(link: Link): void {
     this.forget(link)
+    link.pins = null
     // Paused for a slow client of ours: whoever has it next must not wait for that one.
     if (link.server.socket.isPaused()) link.server.socket.resume()
     link.pool.release(link.server)
-  }
-
-  /** A statement leaves state behind on the server that cannot be carried: the client keeps it. */
-  pin(link: Link, reason: string): void {
-    this.pins.add(reason)
-    link.server.state.dirty = true
   }
 
   /** The client is gone. Idle servers go back (reset where pinned); others are closed, never reused in doubt. */
@@ -67,6 +95,5 @@ export class Links {
       if (link.server.clean) link.pool.release(link.server)
       else link.server.destroy(reason)
     }
-    this.pins.clear()
   }
 }

@@ -51,7 +51,7 @@ function isLocalPlan(executor: Executor, plan: Plan, serverless: boolean, virtua
       return serverless
     case 'deallocate':
       // What SQL-level PREPARE made lives on the server that the session is pinned to.
-      if (executor.links.pins.size === 0) return serverless || executor.status !== IN_FAILED_TRANSACTION
+      if (!executor.links.pinned) return serverless || executor.status !== IN_FAILED_TRANSACTION
       return plan.command.name !== null && executor.client.hasStatement(plan.command.name)
     default:
       return plan.tier === 'empty' && serverless

@@ -14,7 +14,7 @@ import { HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import { settingsChange } from './settings.ts'
 import type { Statement } from './statement.ts'
 import type { Executor } from './executor.ts'
-import type { Link } from './links.ts'
+import { Link } from './links.ts'
 import { dropParses } from './local.ts'
 import { foreignStatement, internalParse } from './foreign-statement.ts'
 import { notCaughtUp, readOnlyReplica, secondShard } from './placement-errors.ts'
@@ -80,7 +80,7 @@ export class Placement implements Waiter {
     running.scout = isScout(running.unit) && (!unit.complete || transaction.state === 'virtual')
     // The only shard that has every relation.
     if (shard === ANY_SHARD && isScout(unit)) shard = this.#executor.client.database.defaultShard
-    if (shard === ANY_SHARD) shard = this.#executor.links.first?.shard ?? this.#executor.client.homeShard
+    if (shard === ANY_SHARD) shard = this.#executor.links.preferred?.shard ?? this.#executor.client.homeShard
     running.shard = shard
     this.#acquire(running, shard)
   }
@@ -102,12 +102,7 @@ export class Placement implements Waiter {
   /** A block that ran nothing but preliminaries may move: they are undone here and run again there. */
   #leavePrelude(link: Link): boolean {
     const { transaction } = this.#executor
-    if (
-      transaction.prelude === null ||
-      this.#executor.links.pins.size > 0 ||
-      link.server.status === IN_FAILED_TRANSACTION
-    )
-      return false
+    if (transaction.prelude === null || link.pins !== null || link.server.status === IN_FAILED_TRANSACTION) return false
     transaction.to('virtual')
     this.#executor.links.forget(link)
     link.server.owner = null
@@ -133,7 +128,7 @@ export class Placement implements Waiter {
       running.watermark = replica?.watermark ?? null
       const pool = replica?.pool ?? client.database.primaryPool(shard, client.user)
       const server = pool.acquire(this)
-      if (server !== null) return this.#attach(running, { server, pool, shard })
+      if (server !== null) return this.#attach(running, new Link(server, pool, shard))
       this.#waiting = { pool, shard, sinceUs: nowUs() }
     } catch (error) {
       if (!(error instanceof ShardwayError)) throw error
@@ -148,7 +143,7 @@ export class Placement implements Waiter {
     this.#waiting = null
     this.#executor.client.database.stats.waitTimeUs += nowUs() - waiting.sinceUs
     if (running === null || this.#executor.closed) return waiting.pool.release(server)
-    this.#attach(running, { server, pool: waiting.pool, shard: waiting.shard })
+    this.#attach(running, new Link(server, waiting.pool, waiting.shard))
   }
 
   onServerUnavailable(error: ShardwayError): void {

@@ -34,6 +34,9 @@ export class RunningUnit {
   uncertain = false
   marks: MarkSet | null = null
   changesCatalog = false
+  touchesPins = false
+  /** The server is to be asked what is left of the causes of its pins. */
+  readsPins = false
   /** BEGIN is among it: an error of the connection ends the client, which believes in a block. */
   begins = false
   /** What had run in the block before this unit opened it on a server; null when it did not. */

@@ -26,8 +26,11 @@ export function noteSessionReset(
   if (tag === DEALLOCATE_ALL) return
   server.state.settings = NO_SETTINGS
   server.state.dirty = false
-  links.pins.clear()
   // Servers of other shards keep what was pinned there until they are reset, out of the session's sight.
-  for (const link of [...links.all()]) if (link.server !== server) links.release(link)
+  for (const link of [...links.all()]) {
+    if (link.server === server) link.pins = null
+    else links.release(link)
+  }
+  client.temporaryNames = null
   client.resetSettings()
 }

@@ -37,6 +37,8 @@ export class Transaction {
   marks: MarkSet | null = null
   startedUs = 0
   changesCatalog = false
+  /** Statements of the block may have made or ended what pins stand for. */
+  touchesPins = false
   /** Settings that statements of the block named. */
   readonly settings = new Set<string>()
 
@@ -76,6 +78,7 @@ export class Transaction {
     this.replica = false
     this.prelude = null
     this.changesCatalog = false
+    this.touchesPins = false
     this.startedUs = 0
     this.settings.clear()
   }

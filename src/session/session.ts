@@ -49,6 +49,7 @@ export class Session implements ExecutorClient, StepContext {
   readonly steps: Steps
   #settings: Settings
   #searchPath: readonly string[]
+  #temporaryNames: ReadonlySet<string> | null = null
   readonly #startupPath: readonly string[]
   #planContext: PlanContext | null = null
   readonly #input: ClientInput
@@ -105,6 +106,16 @@ export class Session implements ExecutorClient, StepContext {
 
   set searchPath(path: readonly string[]) {
     this.#searchPath = path
+    this.#planContext = null
+  }
+
+  get temporaryNames(): ReadonlySet<string> | null {
+    return this.#temporaryNames
+  }
+
+  set temporaryNames(names: ReadonlySet<string> | null) {
+    if (names === this.#temporaryNames) return
+    this.#temporaryNames = names
     this.#planContext = null
   }
 
@@ -258,7 +269,7 @@ export class Session implements ExecutorClient, StepContext {
     const context: PlanContext = {
       searchPath: this.#searchPath,
       role,
-      temporary: null,
+      temporary: this.#temporaryNames,
       hints: this.options.hints,
     }
     this.#planContext = context
