@@ -8,7 +8,8 @@ import { KIND_QUERY } from './request-queue.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 export type InternalRows = ReadonlyArray<ReadonlyArray<string | null>>
-type Callback = (error: ShardwayError | null, rows: InternalRows) => void
+/** `bytes`: all frames of the answer. */
+type Callback = (error: ShardwayError | null, rows: InternalRows, bytes: Buffer) => void
 
 /** Sends one simple query (several statements allowed) that answers few rows. */
 export function internalQuery(server: ServerConnection, sql: string, callback: Callback): void {
@@ -47,11 +48,12 @@ class InternalQuery implements Owner {
   }
 
   onReady(): void {
-    this.#callback(this.#error, readRows(Buffer.concat(this.#chunks)))
+    const bytes = Buffer.concat(this.#chunks)
+    this.#callback(this.#error, readRows(bytes), bytes)
   }
 
   onServerLost(_server: ServerConnection, error: ShardwayError): void {
-    this.#callback(error, [])
+    this.#callback(error, [], Buffer.alloc(0))
   }
 
   beforeReady(): boolean {

@@ -50,6 +50,14 @@ export const STATEMENT_CODES = {
     hint: 'Leave out the role hint.',
     remedy: 'Remove role=replica from the statement, or SET shardway.role = DEFAULT.',
   },
+  result_changed: {
+    sqlstate: '0A000',
+    severity: 'ERROR',
+    message: 'cached plan must not change result type',
+    meaning: 'As in Postgres: the columns of a prepared statement are not those that its client was told.',
+    hint: 'The definition of a table has changed. Prepare the statement again.',
+    remedy: 'Close the statement and prepare it again; drivers do so by themselves.',
+  },
   duplicate_statement: {
     sqlstate: '42P05',
     severity: 'ERROR',

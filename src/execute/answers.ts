@@ -9,14 +9,14 @@ import { errorOf, ready } from '../protocol/backend-messages.ts'
 import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { errorFields } from '../protocol/error-fields.ts'
 import { sync } from '../protocol/frontend-messages.ts'
-import { AutoStatement } from './auto-prepare.ts'
-import { HOLD_CATALOG, HOLD_MARKS, HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
-import type { Statement } from './statement.ts'
-import { closeMarks } from './effects.ts'
+import { noteParameters, noteResult } from './descriptions.ts'
+import { HOLD_CATALOG, HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
+import { giveUp, isStale, mayPrepareAnew } from './stale-statement.ts'
+import { isStatement, type Statement } from './statement.ts'
 import type { ParseEntry } from './emit.ts'
 import { mayRunAgain } from './emit-prepared.ts'
 import type { Executor } from './executor.ts'
-import { lostError, outcomeUnknown } from './lost.ts'
+import { outcomeUnknown, serverLost } from './lost.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { readBack } from './read-back.ts'
 import { noteSessionReset } from './session-reset.ts'
@@ -72,10 +72,12 @@ export class Answers implements Owner {
       if (skipped && running.unit.simple && running.auto === null) server.send(sync)
       return false
     }
-    if ((client.output.holding & HOLD_PREPARED) !== 0 && mayRunAgain(errorFields(buffer, start, end).sqlstate)) {
+    const fields = errorFields(buffer, start, end)
+    if (running.auto !== null && (client.output.holding & HOLD_PREPARED) !== 0 && mayRunAgain(fields.sqlstate)) {
       running.again = true
       return false
     }
+    if (isStale(fields) && this.#noteStale(server, running, data)) return false
     client.database.stats.errors++
     running.failed = true
     running.mayCommit = false
@@ -84,6 +86,15 @@ export class Answers implements Owner {
     client.output.write(Buffer.from(buffer.subarray(start, end)), 0, end - start)
     if (running.unit.simple && running.auto === null) server.send(sync) // the server ignores the query behind it up to a Sync
     return false
+  }
+
+  /** True when the unit will run once more, with the statement prepared anew. */
+  #noteStale(server: ServerConnection, running: RunningUnit, data: unknown): boolean {
+    if (!isStatement(data)) return false
+    giveUp(server, data)
+    if (running.plain || this.#executor.transaction.state !== 'none' || !mayPrepareAnew(running, data)) return false
+    running.again = true
+    return true
   }
 
   onCommandComplete(server: ServerConnection, buffer: Buffer, start: number, end: number): boolean {
@@ -109,14 +120,12 @@ export class Answers implements Owner {
   }
 
   onParameterDescription(_server: ServerConnection, buffer: Buffer, start: number, data: unknown): void {
-    if (data === null || data === undefined) return
-    const statement = data as Statement
-    const count = buffer.readUInt16BE(start + 5)
-    statement.types = Array.from({ length: count }, (_, i) => buffer.readUInt32BE(start + 7 + 4 * i))
+    if (isStatement(data)) noteParameters(data, buffer, start)
   }
 
   onRowDescription(server: ServerConnection, buffer: Buffer, start: number, end: number, data: unknown): void {
-    if (data instanceof AutoStatement) server.state.prepared.set(data.id, Buffer.from(buffer.subarray(start, end)))
+    const { statements } = this.#executor.client.environment
+    if (isStatement(data)) noteResult(server, data, statements, Buffer.from(buffer.subarray(start, end)))
   }
 
   onParameterStatus(): void {}
@@ -263,37 +272,6 @@ export class Answers implements Owner {
   }
 
   onServerLost(server: ServerConnection, error: ShardwayError): void {
-    const executor = this.#executor
-    if (executor.closed) return
-    const { running, links, transaction, client } = executor
-    const link = links.of(server)
-    if (link !== undefined) links.forget(link)
-    if (link === undefined && running?.server !== server) return
-    const pinned = link !== undefined && link.pins !== null
-    const inBlock = (transaction.state === 'open' && transaction.shard === link?.shard) || running?.begins === true
-    closeMarks(transaction.marks, true)
-    closeMarks(running?.marks ?? null, true)
-    client.output.release(HOLD_MARKS | HOLD_CATALOG)
-    if (running === null || running.server !== server) {
-      if (inBlock || pinned) client.fatal(lostError(error, false))
-      return
-    }
-    // Half a row is on its way: no error can be said any more.
-    if (server.midRow) return client.abort()
-    if (running.reading) return client.fatal(lostError(error, running.mayCommit))
-    if ((client.output.holding & HOLD_REPLICA) !== 0 && running.complete) return executor.placement.onPrimary(running)
-    const reported = lostError(error, running.mayCommit)
-    if (inBlock || pinned) return client.fatal(reported)
-    client.database.stats.errors++
-    client.copyEnded()
-    client.output.release(HOLD_REPLICA | HOLD_PREPARED)
-    client.output.frame(errorOf(reported))
-    running.failed = true
-    running.server = null
-    if (transaction.state === 'virtual') transaction.to('failed')
-    if (running.complete) {
-      client.output.frame(ready(executor.status))
-      executor.finish(null)
-    } else client.unitEmitted()
+    if (!this.#executor.closed) serverLost(this.#executor, server, error)
   }
 }

@@ -18,7 +18,9 @@ export class AutoStatement implements Statement {
   readonly rest: Buffer
   readonly textLength: number
   readonly settings: Settings
-  readonly types: readonly number[]
+  types: readonly number[]
+  /** As the first server described it; each server's own is what its clients are told. */
+  described: Buffer | null = null
   readonly key = ''
   readonly serverName: string
 

@@ -202,7 +202,7 @@ export function hasStatement(server: ServerConnection, statement: Statement): bo
 }
 
 /** Moves the statement to the young end of the server's list when it is there, or is still to be closed. */
-function isPrepared(server: ServerConnection, statement: Statement): boolean {
+export function isPrepared(server: ServerConnection, statement: Statement): boolean {
   const { prepared, evicted } = server.state
   const described = prepared.get(statement.id)
   if (described === undefined) {

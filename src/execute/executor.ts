@@ -20,6 +20,7 @@ import { answerLocally, dropParses, isLocal } from './local.ts'
 import { keepsServer, tooManyPinned } from './pinned.ts'
 import { Placement } from './placement.ts'
 import { RunningUnit } from './running-unit.ts'
+import { answersParse } from './stale-statement.ts'
 import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
 import { Transaction } from './transaction.ts'
 import { OP_FLUSH, OP_SYNC, type Step, type Unit } from './unit.ts'
@@ -132,6 +133,7 @@ export class Executor {
     const { unit } = running
     running.auto = autoStatementFor(this, running, link)
     if (running.auto === null) {
+      if (answersParse(server, unit)) this.client.output.hold(HOLD_PREPARED)
       if (unit.steps.length > 0) {
         emitSteps(server, this.answers, running.scout ? unit.steps.filter(isAsked) : unit.steps)
       }
@@ -145,10 +147,10 @@ export class Executor {
     emitPrepared(server, this.answers, output, unit, running.auto, literals)
   }
 
-  /** A statement that the proxy had prepared gave an error: its owner gets the answer to what it sent. */
+  /** A statement that the proxy had prepared, or whose result type DDL changed, gave an error: the unit runs as it was sent. */
   runPlainly(running: RunningUnit, link: Link): void {
-    const plan = running.unit.steps[0]?.plan
-    if (plan !== null && plan !== undefined) this.client.database.auto.failed(plan)
+    const plan = running.unit.steps[0]?.plan ?? null
+    if (running.auto !== null && plan !== null) this.client.database.auto.failed(plan)
     this.client.output.discard(HOLD_PREPARED)
     running.again = false
     running.plain = true

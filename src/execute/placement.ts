@@ -12,6 +12,7 @@ import { nowUs } from '../observe/clock.ts'
 import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import { settingsChange } from './settings.ts'
+import { prepareCompared, unseenStatement } from './stale-statement.ts'
 import type { Statement } from './statement.ts'
 import type { Executor } from './executor.ts'
 import { Link } from './links.ts'
@@ -193,8 +194,21 @@ export class Placement implements Waiter {
     const wanted = this.#executor.client.settings
     const foreign = foreignStatement(server, running.unit.steps, wanted)
     if (foreign !== null) return this.#prepareForeign(running, link, foreign)
-    if (server.state.settings.signature === wanted.signature) return this.#executor.emit(running, link)
-    this.#lay(running, link, wanted, () => this.#executor.emit(running, link))
+    if (server.state.settings.signature === wanted.signature) return this.#prepareUnseen(running, link)
+    this.#lay(running, link, wanted, () => this.#prepareUnseen(running, link))
+  }
+
+  /** Statements that the client will decode by what another server described are compared with that first. */
+  #prepareUnseen(running: RunningUnit, link: Link): void {
+    const statement = unseenStatement(link.server, running.unit.steps)
+    if (statement === null) return this.#executor.emit(running, link)
+    this.layingSettings = true
+    prepareCompared(link.server, statement, this.#executor.client.environment.statements, error => {
+      this.layingSettings = false
+      if (this.#executor.closed) return
+      if (error === null) return this.#prepareUnseen(running, link)
+      this.#executor.refuse(error, link.server)
+    })
   }
 
   /** A statement that was parsed under other settings means what it meant then (soundness 32): it is prepared under those. */

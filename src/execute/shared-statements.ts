@@ -7,6 +7,8 @@ import type { Statement } from './statement.ts'
 interface Shared {
   readonly id: number
   references: number
+  /** Result types seen: one, until DDL changes it. */
+  readonly shapes: Buffer[]
 }
 
 export class SharedStatements {
@@ -25,11 +27,21 @@ export class SharedStatements {
   share(key: string): number {
     let shared = this.#byKey.get(key)
     if (shared === undefined) {
-      shared = { id: this.nextId(), references: 0 }
+      shared = { id: this.nextId(), references: 0, shapes: [] }
       this.#byKey.set(key, shared)
     }
     shared.references++
     return shared.id
+  }
+
+  /** The one object for all RowDescriptions of the statement that mean the same columns, so that comparing them is comparing objects. */
+  shape(statement: Statement, frame: Buffer): Buffer {
+    const shared = this.#byKey.get(statement.key)
+    if (shared === undefined || shared.id !== statement.id) return frame
+    const columns = columnsOf(frame)
+    const known = shared.shapes.find(shape => columnsOf(shape) === columns)
+    if (known === undefined) shared.shapes.push(frame)
+    return known ?? frame
   }
 
   forget(statement: Statement): void {
@@ -38,4 +50,16 @@ export class SharedStatements {
     if (shared === undefined || shared.id !== statement.id) return
     if (--shared.references === 0) this.#byKey.delete(statement.key)
   }
+}
+
+/** Names, types and type modifiers; not where a column comes from, nor its format. */
+function columnsOf(frame: Buffer): string {
+  let text = ''
+  let at = 7
+  for (let left = frame.readUInt16BE(5); left > 0; left--) {
+    const end = frame.indexOf(0, at)
+    text += `${frame.toString('latin1', at, end)}\0${frame.readUInt32BE(end + 7)} ${frame.readInt32BE(end + 13)}\0`
+    at = end + 19
+  }
+  return text
 }

@@ -13,6 +13,8 @@ export interface Statement {
   readonly settings: Settings
   /** Declared parameter types; zeros are filled in when a server describes them. */
   types: readonly number[]
+  /** RowDescription that the client was given for it (SharedStatements.shape); null when it has not asked, or there are no rows. */
+  described: Buffer | null
   /** What it is shared by, '' when it is not. */
   readonly key: string
 }
@@ -20,4 +22,9 @@ export interface Statement {
 /** The statement's name on servers: one for all clients that prepared the same. */
 export function serverNameOf(statement: Statement): string {
   return `shardway_${statement.id}`
+}
+
+/** For data of the entries in a server's queue. */
+export function isStatement(data: unknown): data is Statement {
+  return typeof data === 'object' && data !== null && 'textLength' in data
 }

@@ -185,6 +185,7 @@ export class Steps {
       textLength,
       settings,
       types,
+      described: null,
       key,
     }
     if (name === '') this.#forget('')
