@@ -98,6 +98,8 @@ export interface Plan {
   readonly touches: readonly Touch[]
   /** Why the session must keep its server from now on (soundness 36), or null. */
   readonly pin: string | null
+  /** Read on any shard and left nothing there: its block may still begin anew on another one, without it. */
+  readonly movable: boolean
   /** May make or end what a pin stands for: the server is asked afterwards what is left. */
   readonly touchesPins: boolean
   /** DDL passed: the catalog is renewed before the answer goes out. */

@@ -4,7 +4,7 @@ import type { Analysis, Env } from './analysis.ts'
 import { walkExpression } from './expressions.ts'
 import { item } from './from.ts'
 import { resolveRange, strayChild } from './names.ts'
-import { needsShard } from './problems.ts'
+import { copyNeedsShard, needsShard } from './problems.ts'
 import { readRelation, relationColumns, writeRelation } from './uses.ts'
 import { viewColumns } from './views.ts'
 
@@ -45,7 +45,8 @@ function copyTable(a: Analysis, copy: CopyStmt, env: Env, from: boolean): void {
   const { kind } = relation.placement
   const direction = from ? 'FROM' : 'TO'
   if (kind === 'sharded' || (kind === 'reference' && from)) {
-    a.problem(needsShard(`COPY ${direction} of ${kind} table "${relation.name}"`, position))
+    const what = `COPY ${direction} of ${kind} table "${relation.name}"`
+    a.problem(from ? copyNeedsShard(what, position) : needsShard(what, position))
     // One shard's rows, by the user's own word: no key could pin them.
     a.use(relation, from, false)
   } else {

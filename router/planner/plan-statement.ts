@@ -50,6 +50,7 @@ function plan(a: Analysis, statements: readonly Node[]): PlanOutput {
     replicaSafe: replicaSafe && refusal === null,
     touches: touchesOf(a, target),
     pin: a.pin,
+    movable: target.kind === 'any' && replicaSafe && refusal === null && facts.every(isTimeless),
     touchesPins: a.touchesPins,
     changesCatalog: a.changesCatalog,
     mixed: !alone && commands.some(command => command !== null && command.kind !== 'copy-in'),
@@ -81,6 +82,11 @@ function planEach(a: Analysis, statement: Node, facts: Facts | undefined, alone:
   return command
 }
 
+/** Nothing in it could be asked again in the same transaction and answer otherwise elsewhere, as now() would. */
+function isTimeless(facts: Facts): boolean {
+  return facts.functions.length === 0 && !facts.moments
+}
+
 function countParameters(facts: readonly Facts[]): Map<number, number> {
   const counts = new Map<number, number>()
   for (const { parameters } of facts) {
@@ -108,6 +114,7 @@ function emptyPlan(hints: ReadonlyMap<string, string>): Plan {
     replicaSafe: false,
     touches: [],
     pin: null,
+    movable: false,
     touchesPins: false,
     changesCatalog: false,
     mixed: false,

@@ -12,7 +12,8 @@ export interface Problem {
 }
 
 const HINT_KEY =
-  'Compare the shard key with a constant or parameter, or put /* shardway: key=… */ before the statement.'
+  'Compare the shard key with a constant or parameter. With /* shardway: key=… */ before it the statement runs on that key’s shard ' +
+  'and sees the rows there only.'
 const HINT_SHARD = 'Put /* shardway: shard=NAME */ before the statement and run it once for each shard.'
 
 function notSupported(kind: ProblemKind, what: string, hint: string, position: number): Problem {
@@ -24,6 +25,14 @@ function notSupported(kind: ProblemKind, what: string, hint: string, position: n
 
 export function firm(what: string, hint: string, position = -1): Problem {
   return notSupported('firm', what, hint, position)
+}
+
+/** COPY FROM: the proxy does not look into the rows. */
+export function copyNeedsShard(what: string, position: number): Problem {
+  const hint =
+    'Give each shard its own rows: SET shardway.shard = NAME before the COPY. The rows are not checked, and what lies on the wrong ' +
+    'shard is not found. INSERT finds the shard by itself.'
+  return notSupported('shard', what, hint, position)
 }
 
 export function needsShard(what: string, position = -1): Problem {

@@ -34,6 +34,8 @@ export interface Facts {
   readonly relations: Ast[]
   /** Relations that INSERT, UPDATE, DELETE, MERGE, TRUNCATE or COPY FROM change. */
   readonly written: Set<Ast>
+  /** CURRENT_TIMESTAMP and its kin. */
+  moments: boolean
 }
 
 export function noFacts(): Facts {
@@ -45,6 +47,7 @@ export function noFacts(): Facts {
     parameters: new Map(),
     relations: [],
     written: new Set(),
+    moments: false,
   }
 }
 
@@ -110,6 +113,7 @@ function note(node: Ast, facts: Facts): void {
   if (Array.isArray(node['useOp'])) facts.operators.add(last(stringsOf(node['useOp'])))
   if (node['subLinkType'] !== undefined) facts.operators.add(last(stringsOf(node['operName'])) || '=')
   if (node['jointype'] !== undefined || 'CaseExpr' in node) facts.operators.add('=')
+  if ('SQLValueFunction' in node) facts.moments = true
   const parameter = node['ParamRef']
   if (isAst(parameter)) {
     const number = typeof parameter['number'] === 'number' ? parameter['number'] : 0

@@ -8,6 +8,7 @@ export const DEFAULT_ADMIN_URL = 'postgres://127.0.0.1:6432/shardway'
 /** Types whose cells are numbers: int8, int2, int4, numeric. */
 const NUMBER_TYPES: ReadonlySet<number> = new Set([20, 21, 23, 1700])
 const CONNECT_TIMEOUT_MS = 10_000
+const CONSOLE_NAMES: ReadonlySet<string> = new Set(['shardway', 'pgbouncer'])
 
 /** A refusal or failure, with what to do about it. */
 export class CommandFailed extends Error {
@@ -53,7 +54,7 @@ export async function askConsole(url: string, sql: string): Promise<ConsoleAnswe
       notices,
     }
   } catch (error) {
-    throw failed(error)
+    throw failed(url, error)
   } finally {
     await client.end().catch(() => undefined)
   }
@@ -97,8 +98,12 @@ function connectFailed(url: string, error: unknown): CommandFailed {
   )
 }
 
-function failed(error: unknown): CommandFailed {
+function failed(url: string, error: unknown): CommandFailed {
   if (error instanceof DatabaseError) {
+    // Commands are no SQL: a database of the users' answers them with a syntax error.
+    if (error.code === '42601' && !CONSOLE_NAMES.has(new URL(url).pathname.slice(1))) {
+      return new CommandFailed(`${shownUrl(url)} is not the admin console`, `For example ${DEFAULT_ADMIN_URL}`)
+    }
     const detail = error.detail === undefined ? '' : `\n${error.detail}`
     return new CommandFailed(`${error.message}${detail}`, error.hint)
   }

@@ -150,7 +150,7 @@ export class ShardwayProcess {
       env: { ...plainEnvironment(), ...this.#options.env },
       cwd: this.folder,
       onOutput: text => this.#collect(text),
-      stop: { signal: 'SIGTERM', graceMs: 1500, order: 0 },
+      stop: { signal: 'SIGINT', graceMs: 1500, order: 0 },
     })
     this.#process = launched
     try {

@@ -70,7 +70,7 @@ function parseToml(path: string, text: string): unknown {
     if (!(error instanceof TomlError)) throw error
     // The rest of the message quotes the line, which may hold a password.
     const reason = (error.message.split('\n')[0] ?? '').replace(/^Invalid TOML document: /, '')
-    throw new ConfigError(path, [`line ${error.line}, column ${error.column}: ${reason}`])
+    throw new ConfigError(path, [`${path}: line ${error.line}, column ${error.column}: ${reason}`])
   }
 }
 

@@ -1,7 +1,7 @@
 /** Where the demo keeps its data, and that only one demo at a time uses it. */
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { projectRoot } from '../cluster/project-root.ts'
 import { closedFolder, runAsUser, temporaryBase } from '../cluster/run-as.ts'
 
@@ -28,7 +28,7 @@ export function dataFolder(explicit: string | undefined): string {
 
 /** Makes the folder, takes its lock, and gives the way to let go of it. */
 export function openDataFolder(folder: string, fresh: boolean): () => void {
-  mkdirSync(folder, { recursive: true, mode: 0o711 })
+  makeFolder(folder)
   const { uid } = lstatSync(folder)
   const own = process.getuid?.() ?? uid
   if (uid !== own) throw new Error(`${folder} belongs to another user (uid ${uid}). Choose another folder with --data.`)
@@ -47,6 +47,18 @@ export function openDataFolder(folder: string, fresh: boolean): () => void {
     for (const name of ['cluster.json', 'nodes', 'proxy']) rmSync(join(folder, name), { recursive: true, force: true })
   }
   return () => rmSync(lock, { force: true })
+}
+
+/** One step after the other: where a folder cannot be made (/proc), Node's own recursion never ends. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  try {
+    mkdirSync(folder, { mode: 0o711 })
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new Error(`cannot make ${folder}: ${why}. Choose another folder with --data.`, { cause: error })
+  }
 }
 
 /** Process ids come round again: a living process of another kind is not the holder. */

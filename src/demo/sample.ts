@@ -127,14 +127,17 @@ export async function loadSample(cluster: Cluster): Promise<void> {
 
 /** Data kept from a run with the sample. */
 export async function hasSample(cluster: Cluster): Promise<boolean> {
-  const [shard] = cluster.shards
-  if (shard === undefined) return false
-  const client = await shard.primary.server.connect({ user: 'app' })
-  try {
-    return await isLoaded(client)
-  } finally {
-    await client.end()
-  }
+  const loaded = await Promise.all(
+    cluster.shards.map(async shard => {
+      const client = await shard.primary.server.connect({ user: 'app' })
+      try {
+        return await isLoaded(client)
+      } finally {
+        await client.end()
+      }
+    }),
+  )
+  return loaded.every(Boolean)
 }
 
 async function isLoaded(client: Client): Promise<boolean> {

@@ -40,9 +40,12 @@ async function demo(options: StartOptions, folder: string, stop: StopSignal): Pr
   const cluster = await servers(options, folder)
   if (stop.signalled()) return
   if (options.sample) {
-    say('Loading the sample (customers, orders, order_items; countries, products) …')
-    await loadSample(cluster)
-    say(`  ${SAMPLE_CUSTOMERS} customers and ${SAMPLE_ORDERS} orders lie on the shards of their slots`)
+    if (await hasSample(cluster)) say('The sample is there from last time')
+    else {
+      say('Loading the sample (customers, orders, order_items; countries, products) …')
+      await loadSample(cluster)
+      say(`  ${SAMPLE_CUSTOMERS} customers and ${SAMPLE_ORDERS} orders lie on the shards of their slots`)
+    }
   }
   if (stop.signalled()) return
   const shardway = await proxy(options, folder, cluster)

@@ -43,7 +43,7 @@ export function welcome({ cluster, shardway, sample, folder, seconds }: Demo): s
     'Try next:',
     ...queries,
     '',
-    `Data and log: ${folder}`,
+    `Data: ${folder}   Log: ${join(folder, 'proxy', 'shardway.log')}`,
     'Ctrl-C stops all of it.',
   ].join('\n')
 }

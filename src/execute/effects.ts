@@ -120,12 +120,15 @@ export function closeMarks(set: MarkSet | null, mayStillRun: boolean): void {
 
 const PRELIMINARY: ReadonlySet<string> = new Set(['set', 'set-transaction', 'savepoint'])
 
-/** The texts of a unit that runs nothing but preliminaries of a block, null when it runs anything else. */
+/**
+ * The texts of a unit that runs nothing but preliminaries of a block, null when it runs anything else. Reads that any shard could
+ * answer are none, but nothing of them must be run again.
+ */
 export function preliminaryTexts(unit: Unit): string[] | null {
   const texts: string[] = []
   for (const step of unit.steps) {
     // Parse and Describe run nothing, and are made good wherever the block moves to.
-    if (step.plan === null || step.op === OP_PARSE || step.op === OP_DESCRIBE_STATEMENT) continue
+    if (step.plan === null || step.op === OP_PARSE || step.op === OP_DESCRIBE_STATEMENT || step.plan.movable) continue
     if (step.plan.command === null || !PRELIMINARY.has(step.plan.command.kind)) return null
     if (step.op === OP_QUERY) texts.push(step.buffer.toString('utf8', step.start + 5, step.end - 1))
     else if (step.op === OP_EXECUTE && step.statement !== null) {

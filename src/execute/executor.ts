@@ -188,6 +188,7 @@ export class Executor {
       for (const text of texts ?? []) if (/^\W*rollback/i.test(text)) transaction.prelude.push(text)
       return
     }
+    if (running.unit.steps.some(step => step.plan?.movable === true)) transaction.hasRead = true
     if (texts === null) transaction.prelude = null
     else {
       transaction.prelude.push(...texts)

@@ -1,15 +1,9 @@
 /** Why a unit cannot run where its transaction runs. */
+import { errorOf } from '../errors/codes.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 
-export function secondShard(first: string, second: string): ShardwayError {
-  return new ShardwayError(
-    'second_shard',
-    '0A000',
-    `the transaction runs on shard ${first} and cannot go on to shard ${second}`,
-    {
-      hint: 'In this release a transaction stays on one shard: use one shard key in it.',
-    },
-  )
+export function secondShard(open: string, wanted: string): ShardwayError {
+  return errorOf('second_shard', { open, wanted })
 }
 
 export function readOnlyReplica(): ShardwayError {

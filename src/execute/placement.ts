@@ -17,6 +17,7 @@ import type { Statement } from './statement.ts'
 import type { Executor } from './executor.ts'
 import { Link } from './links.ts'
 import { dropParses } from './local.ts'
+import { leaveBlock } from './leave-block.ts'
 import { foreignStatement, internalParse } from './foreign-statement.ts'
 import { notCaughtUp, readOnlyReplica, secondShard } from './placement-errors.ts'
 import { isFresh, replicaFor } from './replica-choice.ts'
@@ -66,7 +67,7 @@ export class Placement implements Waiter {
       return this.#executor.emit(running, link)
     }
     const shards = unit.steps.filter(step => step.shard !== ANY_SHARD)
-    let shard = shards[0]?.shard ?? ANY_SHARD
+    const shard = shards[0]?.shard ?? ANY_SHARD
     if (shards.length > 1) this.#cutAtSecondShard(running, unit, shard)
     if (transaction.state === 'open') {
       const link = this.#executor.links.at(transaction.shard)
@@ -75,9 +76,22 @@ export class Placement implements Waiter {
       // A block that has failed answers everything alike: its server does it.
       const here = shard === ANY_SHARD || shard === link.shard || link.server.status === IN_FAILED_TRANSACTION
       if (here) return this.#emitFresh(running, link)
-      if (!this.#leavePrelude(link))
-        return this.#executor.refuse(secondShard(this.#shardName(link.shard), this.#shardName(shard)))
+      const second = secondShard(this.#shardName(link.shard), this.#shardName(shard))
+      const left = (error: ShardwayError | null): void => {
+        this.layingSettings = false
+        if (error === null) this.#placeAnywhere(running, unit, shard)
+        else this.#executor.refuse(error)
+      }
+      this.layingSettings = true
+      return leaveBlock(this.#executor, link, second, left)
     }
+    this.#placeAnywhere(running, unit, shard)
+  }
+
+  /** Outside a block, or in one that no server has yet. */
+  #placeAnywhere(running: RunningUnit, unit: Unit, wanted: number): void {
+    const { transaction } = this.#executor
+    let shard = wanted
     running.scout = isScout(running.unit) && (!unit.complete || transaction.state === 'virtual')
     // The only shard that has every relation.
     if (shard === ANY_SHARD && isScout(unit)) shard = this.#executor.client.database.defaultShard
@@ -98,24 +112,6 @@ export class Placement implements Waiter {
     dropParses(this.#executor.client, unit.steps.slice(at))
     const error = secondShard(this.#shardName(shard), this.#shardName(other.shard))
     running.unit = { steps: unit.steps.slice(0, at), complete: unit.complete, simple: unit.simple, error }
-  }
-
-  /** A block that ran nothing but preliminaries may move: they are undone here and run again there. */
-  #leavePrelude(link: Link): boolean {
-    const { transaction } = this.#executor
-    if (transaction.prelude === null || link.pins !== null || link.server.status === IN_FAILED_TRANSACTION) return false
-    transaction.to('virtual')
-    this.#executor.links.forget(link)
-    link.server.owner = null
-    internalQuery(link.server, 'ROLLBACK', error => {
-      if (error !== null) link.server.destroy('ROLLBACK failed')
-      else {
-        // What the preliminaries set is not tracked on this server any more.
-        link.server.state.dirty = true
-        link.pool.release(link.server)
-      }
-    })
-    return true
   }
 
   #acquire(running: RunningUnit, shard: number): void {

@@ -34,6 +34,8 @@ export class Transaction {
   replica = false
   /** Texts that ran since BEGIN, while nothing else did; null once something else ran. */
   prelude: string[] | null = null
+  /** Reads ran that any shard could answer: with a snapshot of the whole block they could not be left behind. */
+  hasRead = false
   marks: MarkSet | null = null
   startedUs = 0
   changesCatalog = false
@@ -77,6 +79,7 @@ export class Transaction {
     this.shard = -1
     this.replica = false
     this.prelude = null
+    this.hasRead = false
     this.changesCatalog = false
     this.touchesPins = false
     this.startedUs = 0

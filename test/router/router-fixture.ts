@@ -86,6 +86,7 @@ export function planWith(keys: readonly KeySource[], rest: Partial<Plan> = {}): 
     replicaSafe: false,
     touches: [],
     pin: null,
+    movable: false,
     touchesPins: false,
     changesCatalog: false,
     commands: [],

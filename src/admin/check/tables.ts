@@ -15,7 +15,10 @@ export function checkTables(database: DatabaseConfig, schema: SchemaFacts): read
     const table = schema.tables.get(name)
     const where = `${database.name}/${name}`
     if (table === undefined) {
-      const hint = 'CREATE TABLE through the proxy makes it sharded or reference at once.'
+      const hint =
+        database.shards.length > 1
+          ? 'CREATE TABLE through the proxy, once for each shard after SET shardway.shard = NAME, makes it sharded or reference at once.'
+          : 'CREATE TABLE through the proxy makes it sharded or reference at once.'
       findings.push(warning(where, 'the declared table does not exist', hint))
     } else if (table.kind !== 'r' && table.kind !== 'p') {
       findings.push(failure(where, 'is no table', 'Declare the tables behind it.'))

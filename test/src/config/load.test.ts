@@ -124,7 +124,7 @@ name = "neither"
 
   it.each([
     ['', 'databases: missing, allowed: one [[databases]] or more'],
-    ['[listen]\nport = ', 'line 2, column 8: '],
+    ['[listen]\nport = ', 'shardway.toml: line 2, column 8: '],
     [`${SMALL}\n[[databases.shards]]\nname = "s1"\nnodes = ["127.0.0.1:5433"]`, 'databases[0].default_shard: missing'],
     [SMALL.replace('"127.0.0.1:5432"', '"127.0.0.1:5432", "127.0.0.1:5432"'), 'databases[0].shards[0].nodes[1]: found'],
     [

@@ -1,0 +1,45 @@
+/** A block that has left nothing on its shard begins anew on another: it is undone here, and its preliminaries run again there. */
+import { internalQuery } from '../../pool/internal-query.ts'
+import type { ShardwayError } from '../errors/shardway-error.ts'
+import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
+import type { Executor } from './executor.ts'
+import type { Link } from './links.ts'
+
+/** Calls back with null when the block is free to begin elsewhere, else with `refusal`; not at all when the server is lost. */
+export function leaveBlock(
+  executor: Executor,
+  link: Link,
+  refusal: ShardwayError,
+  callback: (error: ShardwayError | null) => void,
+): void {
+  const { transaction } = executor
+  if (transaction.prelude === null || link.pins !== null || link.server.status === IN_FAILED_TRANSACTION) {
+    return callback(refusal)
+  }
+  if (!transaction.hasRead) {
+    leave(executor, link)
+    return callback(null)
+  }
+  // Under other levels what was read belongs to the block's one snapshot. The level may come from the role or the database.
+  internalQuery(link.server, 'SHOW transaction_isolation', (error, rows) => {
+    if (executor.closed) return
+    if (error !== null) return link.server.destroy('the isolation level could not be read')
+    if (rows[0]?.[0] !== 'read committed') return callback(refusal)
+    leave(executor, link)
+    callback(null)
+  })
+}
+
+function leave(executor: Executor, link: Link): void {
+  const { transaction, links } = executor
+  transaction.hasRead = false
+  transaction.to('virtual')
+  links.forget(link)
+  link.server.owner = null
+  internalQuery(link.server, 'ROLLBACK', error => {
+    if (error !== null) return link.server.destroy('ROLLBACK failed')
+    // What the preliminaries set is not tracked on this server any more.
+    link.server.state.dirty = true
+    link.pool.release(link.server)
+  })
+}
