@@ -65,6 +65,9 @@ export type SessionCommand =
   | { readonly kind: 'shardway-set'; readonly name: string; readonly value: string | null; readonly local: boolean }
   | { readonly kind: 'shardway-show'; readonly name: string }
   | { readonly kind: 'copy-in' }
+  /** Over several shards: the worker listens on each. `channel` null: all. */
+  | { readonly kind: 'listen'; readonly channel: string }
+  | { readonly kind: 'unlisten'; readonly channel: string | null }
   /** DEALLOCATE name, or ALL (null): the session knows which statements are the protocol's. */
   | { readonly kind: 'deallocate'; readonly name: string | null }
 

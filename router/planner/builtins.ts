@@ -65,6 +65,7 @@ const BY_NAME: ReadonlyMap<string, BuiltinEffects> = new Map([
   ['txid_status', SERVER],
   ['pg_export_snapshot', { ...WRITES, refused: true }],
   ['pg_notify', ONE],
+  ['pg_listening_channels', { ...SERVER, refused: true }],
   ['loread', ON_DEFAULT],
   ['lowrite', ON_DEFAULT],
   ['ts_stat', DYNAMIC],

@@ -126,8 +126,20 @@ function planSession(a: Analysis, statement: Node, env: Env, alone: boolean): Se
     if (!alone) a.problem(firm('DEALLOCATE among several statements', 'Send it as a statement of its own.'))
     return { kind: 'deallocate', name: isall === true ? null : (name ?? '') }
   }
+  if (a.several && ('ListenStmt' in statement || 'UnlistenStmt' in statement)) return planListen(a, statement, alone)
   if (!planStateful(a, statement)) planDefinition(a, statement, env)
   return null
+}
+
+/** With one shard the session keeps its server for it; with several the worker listens for it on all of them. */
+function planListen(a: Analysis, statement: Node, alone: boolean): SessionCommand | null {
+  // Only so that a batch with it is looked at before it is sent: it never reaches a server.
+  a.pinned('listen')
+  if (!alone) a.problem(firm('LISTEN or UNLISTEN among several statements', 'Send it as a statement of its own.'))
+  if ('ListenStmt' in statement) return { kind: 'listen', channel: statement.ListenStmt.conditionname ?? '' }
+  return 'UnlistenStmt' in statement
+    ? { kind: 'unlisten', channel: statement.UnlistenStmt.conditionname ?? null }
+    : null
 }
 
 /** Statements whose effect outlives them in the session. False for any other. */
@@ -140,10 +152,9 @@ function planStateful(a: Analysis, statement: Node): boolean {
     a.useAnything(true)
     a.problem(firm('EXECUTE', 'Use prepared statements of the protocol, as drivers do.'))
   } else if ('ListenStmt' in statement) {
-    sessionBound(a, 'LISTEN', 'listen')
+    a.pinned('listen')
   } else if ('UnlistenStmt' in statement) {
     a.touchesPins = true
-    a.problem(firm('UNLISTEN', ONE_SESSION))
   } else if ('NotifyStmt' in statement) {
     a.writes = true
     a.needsTables()

@@ -2,6 +2,14 @@
 import type { ErrorCode } from './error-code.ts'
 
 export const OPERATION_CODES = {
+  notifications_not_taken: {
+    sqlstate: '53400',
+    severity: 'FATAL',
+    message: 'more than {bytes} bytes of notifications were not taken',
+    meaning: 'The client listens to channels but does not read, or stays inside a transaction, while much is notified.',
+    hint: 'Read what arrives, or end the transaction.',
+    remedy: 'Use a connection of its own for LISTEN, and read from it.',
+  },
   not_yet: {
     sqlstate: '0A000',
     severity: 'ERROR',

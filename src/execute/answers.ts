@@ -15,6 +15,7 @@ import { giveUp, isStale, mayPrepareAnew } from './stale-statement.ts'
 import { isStatement, type Statement } from './statement.ts'
 import type { ParseEntry } from './emit.ts'
 import { mayRunAgain } from './emit-prepared.ts'
+import { emitPlainly } from './emit-unit.ts'
 import type { Executor } from './executor.ts'
 import { outcomeUnknown, serverLost } from './lost.ts'
 import type { RunningUnit } from './running-unit.ts'
@@ -177,7 +178,7 @@ export class Answers implements Owner {
     }
     if (running.again) {
       const link = executor.links.of(server)
-      if (link !== undefined) executor.runPlainly(running, link)
+      if (link !== undefined) emitPlainly(executor, running, link)
       return
     }
     this.#noteStatus(running, status)

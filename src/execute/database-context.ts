@@ -1,11 +1,12 @@
 /** One database as a worker serves it: router, pools, and the choice of the node that answers. */
-import type { ServerAddress } from '../../pool/connect.ts'
+import type { Login } from '../../pool/connect.ts'
 import { OidPatch } from '../../pool/oid-patch.ts'
 import { Pool } from '../../pool/pool.ts'
 import type { Plan } from '../../router/plan.ts'
 import { planStatement } from '../../router/planner/plan-statement.ts'
 import { Router } from '../../router/router.ts'
 import { AutoStatements } from './auto-prepare.ts'
+import { Listening } from './listening.ts'
 import type { SharedStatements } from './shared-statements.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Config, DatabaseConfig } from '../config/schema.ts'
@@ -41,6 +42,7 @@ export class DatabaseContext {
   readonly auto: AutoStatements
   readonly #services: PoolServices
   readonly #pools = new Map<string, Pool>()
+  readonly #listening = new Map<string, Listening>()
   /** What is asked for with every statement, until the next topology: shards and primaries' pools by index. */
   #shards: Shard[] = []
   readonly #primaryPools = new Map<string, Pool[]>()
@@ -58,6 +60,23 @@ export class DatabaseContext {
     this.#config = config
     this.#database = database
     this.#services = services
+  }
+
+  /** Who listens for the clients of a user, on every shard. */
+  listening(user: string): Listening {
+    let listening = this.#listening.get(user)
+    if (listening === undefined) {
+      listening = new Listening(() => this.#primaryLogins(user))
+      this.#listening.set(user, listening)
+    }
+    return listening
+  }
+
+  #primaryLogins(user: string): Login[] {
+    return this.topology.shardNames.map((_, index) => {
+      const shard = this.shardAt(index)
+      return this.#login(shard, primaryNode(shard), user)
+    })
   }
 
   get pools(): ReadonlyMap<string, Pool> {
@@ -87,6 +106,9 @@ export class DatabaseContext {
     this.#config = config
     this.#database = database
     if (topology !== null && topology !== this.#topology) {
+      if (this.#topology !== null && primariesOf(this.#topology) !== primariesOf(topology)) {
+        this.#stopListening(new ShardwayError('role_changed', '57P03', 'another node is the primary now'))
+      }
       this.#topology = topology
       this.#shards = []
       this.#primaryPools.clear()
@@ -128,13 +150,7 @@ export class DatabaseContext {
     const known = pools[index]
     if (known !== undefined && !known.closed) return known
     const shard = this.shardAt(index)
-    const node = primaryOf(shard)
-    if (node === undefined) {
-      throw new ShardwayError('no_primary', '57P03', `shard ${shard.name} has no primary now`, {
-        hint: 'See SHOW NODES; the proxy looks at its nodes every [failover] probe.',
-      })
-    }
-    return (pools[index] = this.#pool(shard, node, 'primary', user))
+    return (pools[index] = this.#pool(shard, primaryNode(shard), 'primary', user))
   }
 
   /**
@@ -177,6 +193,11 @@ export class DatabaseContext {
   close(error: ShardwayError): void {
     for (const pool of this.#pools.values()) pool.close(error)
     this.#pools.clear()
+    this.#stopListening(error)
+  }
+
+  #stopListening(error: ShardwayError): void {
+    for (const listening of this.#listening.values()) listening.reset(error)
   }
 
   /** True when reads of the plan may go to replicas at all. */
@@ -199,13 +220,6 @@ export class DatabaseContext {
   }
 
   #newPool(name: string, shard: Shard, node: Node, role: 'primary' | 'replica', user: string): Pool {
-    const serverUser = this.#database.server_user
-    const tls = this.#config.server.tls
-    const address: ServerAddress = {
-      host: node.host,
-      port: node.port,
-      tls: { mode: tls.mode, ca: this.#services.serverCa() },
-    }
     return new Pool({
       name,
       database: this.name,
@@ -213,14 +227,7 @@ export class DatabaseContext {
       shard: shard.name,
       address: node.address,
       role,
-      login: {
-        ...address,
-        database: shard.dbname,
-        user: serverUser ?? user,
-        password:
-          serverUser === undefined ? this.#services.plainPassword(user) : (this.#database.server_password ?? null),
-        timeoutMs: CONNECT_TIMEOUT_MS,
-      },
+      login: this.#login(shard, node, user),
       size: this.#services.shareOf(name),
       patch: this.#patch(shard.name),
       waitTimeoutMs: this.#config.pool.query_wait_timeout,
@@ -229,6 +236,20 @@ export class DatabaseContext {
       onWantShare: () => this.#services.wantShare(name),
       onSuspect: () => this.#services.suspect(this.name, shard.name, node.address),
     })
+  }
+
+  #login(shard: Shard, node: Node, user: string): Login {
+    const { mode } = this.#config.server.tls
+    const { server_user: serverUser, server_password: serverPassword } = this.#database
+    return {
+      host: node.host,
+      port: node.port,
+      tls: { mode, ca: this.#services.serverCa() },
+      database: shard.dbname,
+      user: serverUser ?? user,
+      password: serverUser === undefined ? this.#services.plainPassword(user) : (serverPassword ?? null),
+      timeoutMs: CONNECT_TIMEOUT_MS,
+    }
   }
 
   #patch(shard: string): OidPatch | null {
@@ -247,6 +268,18 @@ export class DatabaseContext {
       pool.close(new ShardwayError('role_changed', '57P03', `node ${pool.options.address} changed its role`))
     }
   }
+}
+
+function primaryNode(shard: Shard): Node {
+  const node = primaryOf(shard)
+  if (node !== undefined) return node
+  throw new ShardwayError('no_primary', '57P03', `shard ${shard.name} has no primary now`, {
+    hint: 'See SHOW NODES; the proxy looks at its nodes every [failover] probe.',
+  })
+}
+
+function primariesOf(topology: DatabaseTopology): string {
+  return topology.shards.map(shard => primaryOf(shard)?.address ?? '').join()
 }
 
 function notReady(database: string): ShardwayError {

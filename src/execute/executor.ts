@@ -10,20 +10,21 @@ import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
 import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { poison, sync } from '../protocol/frontend-messages.ts'
-import { HOLD_CATALOG, HOLD_MARKS, HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
+import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from './client-output.ts'
 import { Answers, POISON, SCOUT } from './answers.ts'
 import type { ExecutorClient } from './client.ts'
-import { emitSilently, emitSteps } from './emit.ts'
-import { autoStatementFor, emitPrepared } from './emit-prepared.ts'
+import { emitSilently } from './emit.ts'
+import { emitUnit } from './emit-unit.ts'
 import { type Link, Links } from './links.ts'
+import { listenFirst } from './listen-command.ts'
 import { answerLocally, dropParses, isLocal } from './local.ts'
-import { keepsServer, tooManyPinned } from './pinned.ts'
+import { isListen, keepsServer, listenInBlock, tooManyPinned } from './pinned.ts'
+import { Notifications } from './notifications.ts'
 import { Placement } from './placement.ts'
 import { RunningUnit } from './running-unit.ts'
-import { answersParse } from './stale-statement.ts'
 import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
 import { Transaction } from './transaction.ts'
-import { OP_FLUSH, OP_SYNC, type Step, type Unit } from './unit.ts'
+import type { Unit } from './unit.ts'
 
 const CANCEL_TIMEOUT_MS = 10_000
 
@@ -32,6 +33,8 @@ export class Executor {
   readonly links = new Links()
   readonly client: ExecutorClient
   readonly answers: Answers
+  /** What the client listens to over several shards. */
+  readonly notifications = new Notifications(this)
   running: RunningUnit | null = null
   readonly placement: Placement
   closed = false
@@ -63,12 +66,23 @@ export class Executor {
     running.complete = unit.complete
     if (running.failed) return this.#afterFailure(running)
     if (running.server === null && isLocal(this, unit)) {
+      if (unit.steps.some(isListen)) return this.#listen(running, unit)
       const failed = answerLocally(this, unit)
       if (unit.complete) return this.finish(null)
       running.failed = failed
       return this.client.unitEmitted()
     }
     this.placement.place(running, unit)
+  }
+
+  /** Answered when every shard is listened to. */
+  #listen(running: RunningUnit, unit: Unit): void {
+    listenFirst(this.notifications, unit.steps, error => {
+      if (this.closed || this.running !== running) return
+      running.failed = answerLocally(this, error === null ? unit : { ...unit, steps: [], error })
+      if (unit.complete) this.finish(null)
+      else this.client.unitEmitted()
+    })
   }
 
   /** An error of the proxy's own about a unit of which nothing was sent. `idle`: the server that it had got for it. */
@@ -110,8 +124,11 @@ export class Executor {
     const { server } = link
     const { transaction, client, answers } = this
     const { unit } = running
-    if (link.pins === null && unit.steps.some(keepsServer) && !link.pool.maySparePinned) {
-      return this.refuse(tooManyPinned(link.pool.options.name), server)
+    if (unit.steps.some(keepsServer)) {
+      if (unit.steps.some(isListen)) return this.refuse(listenInBlock(), server)
+      if (link.pins === null && !link.pool.maySparePinned) {
+        return this.refuse(tooManyPinned(link.pool.options.name), server)
+      }
     }
     running.server = server
     server.state.requestAtMs = nowUs() / 1000
@@ -120,41 +137,12 @@ export class Executor {
     noteEffects(this, running, link)
     addMarks(this, running, link)
     if (running.mayCommit) this.#holdAnswer(running)
-    this.#emitUnit(running, link)
+    emitUnit(this, running, link)
     if (unit.error !== null) this.#emitError(running, unit.error)
     if (running.scout) {
       server.expect(KIND_SYNC | SKIP, answers, SCOUT)
       server.send(sync)
     } else if (!unit.complete) this.#partEmitted(server)
-  }
-
-  #emitUnit(running: RunningUnit, link: Link): void {
-    const { server } = link
-    const { unit } = running
-    running.auto = autoStatementFor(this, running, link)
-    if (running.auto === null) {
-      if (answersParse(server, unit)) this.client.output.hold(HOLD_PREPARED)
-      if (unit.steps.length > 0) {
-        emitSteps(server, this.answers, running.scout ? unit.steps.filter(isAsked) : unit.steps)
-      }
-      return
-    }
-    const { output, database } = this.client
-    const query = unit.simple ? unit.steps[0] : undefined
-    const literals =
-      query === undefined ? null : database.router.literalsOf(query.buffer, query.start + 5, query.end - 1)
-    output.hold(HOLD_PREPARED)
-    emitPrepared(server, this.answers, output, unit, running.auto, literals)
-  }
-
-  /** A statement that the proxy had prepared, or whose result type DDL changed, gave an error: the unit runs as it was sent. */
-  runPlainly(running: RunningUnit, link: Link): void {
-    const plan = running.unit.steps[0]?.plan ?? null
-    if (running.auto !== null && plan !== null) this.client.database.auto.failed(plan)
-    this.client.output.discard(HOLD_PREPARED)
-    running.again = false
-    running.plain = true
-    this.#emitUnit(running, link)
   }
 
   /** A client that sends parts without end goes no faster than its server. */
@@ -271,6 +259,7 @@ export class Executor {
   /** The client is gone. */
   close(): void {
     this.closed = true
+    this.notifications.unlisten(null)
     this.placement.forget()
     for (const link of this.links.all()) {
       if (link.server.outstanding > 0 && this.running?.commits !== true) {
@@ -286,9 +275,4 @@ export class Executor {
     closeMarks(this.transaction.marks, this.#busy)
     this.links.dropAll('client disconnected')
   }
-}
-
-/** A scout has a Sync of its own. */
-function isAsked(step: Step): boolean {
-  return step.op !== OP_FLUSH && step.op !== OP_SYNC
 }

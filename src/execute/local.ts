@@ -49,6 +49,9 @@ function isLocalPlan(executor: Executor, plan: Plan, serverless: boolean, virtua
     case 'commit':
     case 'rollback':
       return serverless
+    case 'listen':
+    case 'unlisten':
+      return serverless && !virtual
     case 'deallocate':
       // What SQL-level PREPARE made lives on the server that the session is pinned to.
       if (!executor.links.pinned) return serverless || executor.status !== IN_FAILED_TRANSACTION
@@ -159,6 +162,13 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
     case 'deallocate':
       client.deallocate(command.name)
       client.output.frame(messages.commandComplete(command.name === null ? 'DEALLOCATE ALL' : 'DEALLOCATE'))
+      return
+    case 'listen':
+      client.output.frame(messages.commandComplete('LISTEN'))
+      return
+    case 'unlisten':
+      executor.notifications.unlisten(command.channel)
+      client.output.frame(messages.commandComplete('UNLISTEN'))
       return
     case 'shardway-set':
       client.setOption(command.name, command.value, command.local && transaction.state !== 'none')

@@ -32,5 +32,6 @@ export function noteSessionReset(
     else links.release(link)
   }
   client.temporaryNames = null
+  executor.notifications.unlisten(null)
   client.resetSettings()
 }

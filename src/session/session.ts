@@ -152,6 +152,7 @@ export class Session implements ExecutorClient, StepContext {
 
   unitDone(): void {
     if (this.executor.transaction.state === 'none') this.steps.transactionEnded()
+    this.executor.notifications.flush()
     if (this.environment.draining) this.drain()
     this.#input.unitDone()
   }

@@ -122,6 +122,15 @@ describe.each([1, 2])('prepared statements whose result type changes, workers=%i
     }
   })
 
+  it('a name prepared again at the start of a block is answered at once', async () => {
+    for (let round = 0; round < 3; round++) {
+      await twin.same(frames.query('BEGIN'))
+      await twin.same(prepare('again'))
+      await twin.same(Buffer.concat([frames.closeStatement('again'), frames.sync]))
+      await twin.same(frames.query('ROLLBACK'))
+    }
+  })
+
   it('inside a block the error stays, and fails the block', async () => {
     await twin.same(prepare('a'))
     await twin.same(run('a', 1))
