@@ -2,6 +2,7 @@
 import type { ServerAddress } from '../../pool/connect.ts'
 import { OidPatch } from '../../pool/oid-patch.ts'
 import { Pool } from '../../pool/pool.ts'
+import { passwordSecret, type ServerSecret } from '../../pool/server-secret.ts'
 import type { Plan } from '../../router/plan.ts'
 import { planStatement } from '../../router/planner/plan-statement.ts'
 import { Router } from '../../router/router.ts'
@@ -22,7 +23,8 @@ export interface PoolServices {
   shareOf(pool: string): number
   wantShare(pool: string): void
   suspect(database: string, shard: string, address: string): void
-  plainPassword(user: string): string | null
+  /** What a user without server_user logs in to servers with. */
+  serverSecret(database: string, user: string): ServerSecret
   /** PEM text of [server.tls] ca. */
   serverCa(): string | undefined
 }
@@ -213,8 +215,10 @@ export class DatabaseContext {
         ...address,
         database: shard.dbname,
         user: serverUser ?? user,
-        password:
-          serverUser === undefined ? this.#services.plainPassword(user) : (this.#database.server_password ?? null),
+        secret: () =>
+          serverUser === undefined
+            ? this.#services.serverSecret(this.name, user)
+            : passwordSecret(this.#database.server_password ?? null),
         timeoutMs: CONNECT_TIMEOUT_MS,
       },
       size: this.#services.shareOf(name),

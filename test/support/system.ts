@@ -1,4 +1,5 @@
 /** Postgres shards, an oracle beside them, and Shardway in front: what the whole-system suites stand on. */
+import { readFileSync } from 'node:fs'
 import { type Cluster, type ClusterOptions, startCluster } from '../../src/cluster/cluster.ts'
 import type { PgServer } from '../../src/cluster/server.ts'
 import {
@@ -60,6 +61,11 @@ export class System {
     if (server === null) throw new Error('the system was started without an oracle')
     const wire = await Wire.connect({ host: server.host, port: server.port, database: 'app', ...APP_LOGIN, ...options })
     return this.#keep(wire)
+  }
+
+  /** What Shardway's file says now. */
+  readConfig(): string {
+    return readFileSync(this.shardway.configPath, 'utf8')
   }
 
   /** A client of the admin console. */
