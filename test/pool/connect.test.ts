@@ -132,6 +132,34 @@ describe('the request for TLS', () => {
   })
 })
 
+describe('channel binding', () => {
+  it.each([
+    ['server', 'SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0', /SCRAM-SHA-256-PLUS\0.{4}p=tls-server-end-point,,n=/s],
+    ['server', 'SCRAM-SHA-256\0\0', /SCRAM-SHA-256\0.{4}y,,n=/s],
+    ['ed25519', 'SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0', /SCRAM-SHA-256\0.{4}n,,n=/s],
+  ])('certificate %s, offered %j', async (name, offered, expected) => {
+    const { cert, key } = certificate(name)
+    let said = ''
+    const port = await serve(async (socket, heard) => {
+      await heard('\x04\xd2\x16\x2f')
+      socket.removeAllListeners('data')
+      socket.write('S')
+      const secured = new tls.TLSSocket(socket, {
+        isServer: true,
+        secureContext: tls.createSecureContext({ cert, key }),
+      })
+      secured.on('error', () => undefined)
+      secured.on('data', (chunk: Buffer) => {
+        said += chunk.toString('latin1')
+        if (said.includes(',r=')) secured.end()
+        else secured.write(authentication(10, offered))
+      })
+    })
+    await refusal(login(port, { tls: { mode: 'require', ca: undefined } }))
+    expect(said).toMatch(expected)
+  })
+})
+
 describe('a server that asks for what it should not', () => {
   const scramFirst = (first: (nonce: string) => string): Script => {
     return async (socket, heard) => {

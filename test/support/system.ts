@@ -1,5 +1,4 @@
 /** Postgres shards, an oracle beside them, and Shardway in front: what the whole-system suites stand on. */
-import { readFileSync } from 'node:fs'
 import { type Cluster, type ClusterOptions, startCluster } from '../../src/cluster/cluster.ts'
 import type { PgServer } from '../../src/cluster/server.ts'
 import {
@@ -13,7 +12,7 @@ import { Wire, type WireOptions } from './wire.ts'
 
 export interface SystemOptions
   extends Pick<ClusterOptions, 'shards' | 'replicas' | 'links' | 'settings' | 'maxConnections'>,
-    Pick<ShardwayOptions, 'sections' | 'users' | 'database' | 'env'> {
+    Pick<ShardwayOptions, 'sections' | 'users' | 'database' | 'env' | 'passThrough'> {
   readonly workers: number
   /** Default: the sample schema's. */
   readonly tables?: readonly TableDeclaration[]
@@ -61,11 +60,6 @@ export class System {
     if (server === null) throw new Error('the system was started without an oracle')
     const wire = await Wire.connect({ host: server.host, port: server.port, database: 'app', ...APP_LOGIN, ...options })
     return this.#keep(wire)
-  }
-
-  /** What Shardway's file says now. */
-  readConfig(): string {
-    return readFileSync(this.shardway.configPath, 'utf8')
   }
 
   /** A client of the admin console. */

@@ -2,12 +2,12 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { waitFor } from '../../src/cluster/wait.ts'
 import { certificate } from '../support/certificates.ts'
 import { frames } from '../support/frames.ts'
 import { columnsOf, errorOf, rowsOf } from '../support/messages.ts'
 import { findProgram, runProgram } from '../support/programs.ts'
-import { startSystem, type System } from '../support/system.ts'
+import { changeConfig, reload } from '../support/reload.ts'
+import { startSystem, type System, type SystemOptions } from '../support/system.ts'
 import { connectTls, endPointOf, loginPlus, openTls, type TlsOptions } from '../support/tls-wire.ts'
 import { Wire, WireError, type WireOptions } from '../support/wire.ts'
 
@@ -18,41 +18,14 @@ function listen(mode: string, withCa = false, cert = server): Record<string, str
   return { mode, cert: cert.certPath, key: cert.keyPath, ...(withCa ? { ca: ca.certPath } : {}) }
 }
 
-/** The kit fills in port and host: its own section is laid over by ours only as a whole. */
-async function start(
-  mode: string,
-  withCa = false,
-  more: Partial<Parameters<typeof startSystem>[0]> = {},
-): Promise<System> {
-  const system = await startSystem({ workers: 2, oracle: false, ...more })
-  await changeTls(system, listen(mode, withCa))
+async function start(mode: string, users: SystemOptions['users'] = undefined): Promise<System> {
+  const system = await startSystem({ workers: 2, oracle: false, ...(users === undefined ? {} : { users }) })
+  await changeTls(system, listen(mode))
   return system
 }
 
-/** Writes [listen.tls] into the file and has it read again; ready when the proxy has said so. */
-async function changeTls(system: System, tls: Record<string, string>, expected = 'reloaded'): Promise<void> {
-  const { shardway } = system
-  const lines = Object.entries(tls).map(([name, value]) => `${name} = ${JSON.stringify(value)}\n`)
-  const text = configOf(system).replace(/\n\[listen\.tls\][^[]*/g, '\n')
-  shardway.writeConfig(`${text}\n[listen.tls]\n${lines.join('')}`)
-  await reload(system, expected)
-}
-
-const written = new WeakMap<System, string>()
-function configOf(system: System): string {
-  let text = written.get(system)
-  if (text === undefined) {
-    text = system.readConfig()
-    written.set(system, text)
-  }
-  return text
-}
-
-async function reload(system: System, expected: string): Promise<void> {
-  const count = (): number => system.shardway.logs.filter(line => line['event.action'] === expected).length
-  const before = count()
-  await system.shardway.signal('SIGHUP')
-  await waitFor(`the log to say ${expected}`, () => Promise.resolve(count() > before))
+async function changeTls(system: System, tls: Record<string, string>): Promise<void> {
+  await changeConfig(system, { listen: { tls } })
 }
 
 async function refusal(login: Promise<Wire>): Promise<Record<string, string>> {
@@ -74,12 +47,10 @@ describe('TLS to clients', () => {
   let system: System
   let target: WireOptions
   beforeAll(async () => {
-    system = await start('prefer', true, {
-      users: [
-        { name: 'app', password: 'app', admin: true },
-        { name: 'other', password: 'other' },
-      ],
-    })
+    system = await start('prefer', [
+      { name: 'app', password: 'app', admin: true },
+      { name: 'other', password: 'other' },
+    ])
     target = system.target()
   })
   afterAll(async () => await system.stop())
@@ -214,8 +185,7 @@ describe('TLS to clients', () => {
     copyFileSync(certificate('server').keyPath, files.keyPath)
     await reload(system, 'reload-refused')
     expect(await shown()).toBe(second)
-    system.shardway.writeConfig(system.readConfig().replace('server.crt', 'gone.crt'))
-    await reload(system, 'reload-refused')
+    await changeConfig(system, { listen: { tls: { ...listen('require'), cert: 'gone.crt' } } }, 'reload-refused')
     expect(await shown()).toBe(second)
     expect(system.shardway.lines.join('\n')).toContain('gone.crt')
     expect(system.shardway.lines.join('\n')).not.toContain('PRIVATE KEY')
