@@ -35,7 +35,7 @@ export interface UserQueryOptions {
   readonly control: ControlOptions
   readonly nowMs: () => number
   /** A look-up failed for another reason than an unknown user. */
-  readonly failed: (database: string, error: unknown) => void
+  readonly failed: (place: string, error: unknown) => void
 }
 
 interface Cached {
@@ -44,7 +44,6 @@ interface Cached {
 }
 
 interface Link {
-  readonly place: string
   readonly client: Promise<Client>
   idle: NodeJS.Timeout | null
 }
@@ -52,8 +51,10 @@ interface Link {
 export class UserQuery {
   readonly #options: UserQueryOptions
   readonly #text: string
+  /** By place and user; a client may name any database, so its name must not make anything grow. */
   readonly #cache = new Map<string, Cached>()
   readonly #running = new Map<string, Promise<string | null>>()
+  /** By place. */
   readonly #links = new Map<string, Link>()
   #closed = false
 
@@ -65,13 +66,15 @@ export class UserQuery {
   /** What the server keeps of the user's password; null for who does not exist, may not log in or has expired. */
   find(database: string, user: string): Promise<string | null> {
     if (user === '' || Buffer.byteLength(user) > MAX_NAME_BYTES) return Promise.resolve(null)
-    const name = `${database}\0${user}`
+    const target = this.#options.targetOf(database)
+    if (target === null) return Promise.reject(unavailable('The database has no primary now.'))
+    const name = `${placeOf(target)}\0${user}`
     const cached = this.#cache.get(name)
     if (cached !== undefined && this.#options.nowMs() - cached.atMs < CACHE_MS) return Promise.resolve(cached.secret)
     const running = this.#running.get(name)
     if (running !== undefined) return running
     if (this.#running.size >= MAX_WAITING) return Promise.reject(unavailable('Too many logins wait for it.'))
-    const asked = this.#ask(database, user)
+    const asked = this.#ask(target, user)
       .then(secret => {
         this.#remember(name, secret)
         return secret
@@ -83,13 +86,15 @@ export class UserQuery {
 
   /** A login failed by what was cached: it may have been changed on the server meanwhile. */
   forget(database: string, user: string): void {
-    const name = `${database}\0${user}`
+    const target = this.#options.targetOf(database)
+    if (target === null) return
+    const name = `${placeOf(target)}\0${user}`
     if (this.#cache.get(name)?.secret !== null) this.#cache.delete(name)
   }
 
   close(): void {
     this.#closed = true
-    for (const database of this.#links.keys()) this.#drop(database)
+    for (const place of this.#links.keys()) this.#drop(place)
   }
 
   #remember(name: string, secret: string | null): void {
@@ -101,65 +106,67 @@ export class UserQuery {
     this.#cache.set(name, { secret, atMs: this.#options.nowMs() })
   }
 
-  async #ask(database: string, user: string): Promise<string | null> {
-    const target = this.#options.targetOf(database)
-    if (target === null) throw unavailable('The database has no primary now.')
+  async #ask(target: ControlTarget, user: string): Promise<string | null> {
     try {
-      return await this.#run(database, target, user)
+      return await this.#run(target, user)
     } catch {
       // The connection may have been lost while it was idle: once more, on a new one.
-      this.#drop(database)
+      this.#drop(placeOf(target))
     }
     try {
-      return await this.#run(database, target, user)
+      return await this.#run(target, user)
     } catch (error) {
-      this.#drop(database)
-      this.#options.failed(database, error)
+      this.#drop(placeOf(target))
+      this.#options.failed(placeOf(target), error)
       throw unavailable('[auth] query failed; the log names the reason.')
     }
   }
 
-  async #run(database: string, target: ControlTarget, user: string): Promise<string | null> {
-    const link = this.#link(database, target)
+  async #run(target: ControlTarget, user: string): Promise<string | null> {
+    const place = placeOf(target)
+    const link = this.#link(place, target)
     const client = await link.client
     if (link.idle !== null) clearTimeout(link.idle)
     const { rows } = await client.query<unknown[]>({ text: this.#text, values: [user], rowMode: 'array' })
-    if (this.#links.get(database) === link) {
-      link.idle = setTimeout(() => this.#drop(database), IDLE_MS)
+    if (this.#links.get(place) === link) {
+      if (link.idle !== null) clearTimeout(link.idle)
+      link.idle = setTimeout(() => this.#drop(place), IDLE_MS)
       link.idle.unref()
     }
     return secretOf(rows, user)
   }
 
-  #link(database: string, target: ControlTarget): Link {
-    const place = JSON.stringify(target)
-    const known = this.#links.get(database)
-    if (known !== undefined && known.place === place) return known
-    this.#drop(database)
+  #link(place: string, target: ControlTarget): Link {
+    const known = this.#links.get(place)
+    if (known !== undefined) return known
     const client = connectControl(target, this.#options.control)
-    const link: Link = { place, client, idle: null }
-    this.#links.set(database, link)
+    const link: Link = { client, idle: null }
+    this.#links.set(place, link)
     client.then(
       connected => {
-        connected.on('end', () => this.#forgetLink(database, link))
-        if (this.#closed) this.#drop(database)
+        connected.on('end', () => this.#forgetLink(place, link))
+        if (this.#closed) this.#drop(place)
       },
-      () => this.#forgetLink(database, link),
+      () => this.#forgetLink(place, link),
     )
     return link
   }
 
-  #forgetLink(database: string, link: Link): void {
-    if (this.#links.get(database) === link) this.#links.delete(database)
+  #forgetLink(place: string, link: Link): void {
+    if (this.#links.get(place) === link) this.#links.delete(place)
   }
 
-  #drop(database: string): void {
-    const link = this.#links.get(database)
+  #drop(place: string): void {
+    const link = this.#links.get(place)
     if (link === undefined) return
-    this.#links.delete(database)
+    this.#links.delete(place)
     if (link.idle !== null) clearTimeout(link.idle)
     link.client.then(dropConnection, () => undefined)
   }
+}
+
+function placeOf({ user, host, port, dbname }: ControlTarget): string {
+  return `${user}@${host}:${port}/${dbname}`
 }
 
 /** One row: the secret, or the name and the secret. Anything else is nobody. */

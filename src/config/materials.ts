@@ -3,7 +3,7 @@
  * configuration is used, and handed to the data processes by content: all of them serve the same, a process that is started
  * later too, and a file that is half written at a reload changes nothing.
  */
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import tls from 'node:tls'
 import { type HbaRule, readHbaFile } from './hba-file.ts'
@@ -69,7 +69,8 @@ function readListenTls(files: Config['listen']['tls'], problems: string[]): List
   const ca = readAuthorities('listen.tls.ca', files.ca, problems)
   if (cert === undefined || key === undefined) return null
   try {
-    new X509Certificate(cert)
+    // An empty key, of a file that is being written, OpenSSL would pass over without a word.
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) throw new Error('the key is another one')
     tls.createSecureContext({ cert, key })
   } catch (error) {
     problems.push(`listen.tls: "${files.cert}" and "${files.key}" are no certificate and its key (${reasonOf(error)})`)

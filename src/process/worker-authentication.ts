@@ -59,7 +59,7 @@ function userQuery(config: Config, log: Pick<Environment, 'logWarning'>, topolog
       applicationName: 'shardway auth',
     },
     nowMs: () => performance.now(),
-    failed: (database, error) =>
-      log.logWarning('a user could not be looked up', { event: 'auth-query-failed', database, error }),
+    failed: (place, error) =>
+      log.logWarning('a user could not be looked up', { event: 'auth-query-failed', place, error }),
   })
 }

@@ -106,7 +106,8 @@ export class ClientLogin {
   #refuse(error: ShardwayError): void {
     if (this.#phase === 'done') return
     const { user, database } = this.#request
-    if (user !== '') {
+    // Only what concerns who the client is: a crowd before a full house would fill the log.
+    if (user !== '' && /^(28|3D)/.test(error.sqlstate)) {
       const reason = { 'error.code': error.code, 'error.message': error.message }
       const client = { 'client.address': this.#socket.remoteAddress, user, database }
       this.#options.environment.logWarning('a client was not let in', { event: 'login-refused', ...client, ...reason })

@@ -277,6 +277,8 @@ describe('a login that takes too long', () => {
   let system: System
   beforeAll(async () => {
     system = await startSystem({ workers: 1, oracle: false, sections: { pool: { client_login_timeout: '1s' } } })
+    const { certPath: cert, keyPath: key } = certificate('server')
+    await changeConfig(system, { listen: { tls: { mode: 'prefer', cert, key } } })
   })
   afterAll(async () => await system.stop())
 
@@ -289,6 +291,17 @@ describe('a login that takes too long', () => {
     for (const wire of [silent, half, asked]) {
       expect(errorOf(await wire.rest())).toMatchObject({ S: 'FATAL', C: '08P01', M: 'client_login_timeout' })
     }
+    await system.isServing()
+  })
+
+  it('ends in the middle of a handshake too', async () => {
+    const asked = await system.open()
+    asked.send(frames.sslRequest)
+    expect((await asked.bytes(1)).toString()).toBe('S')
+    const direct = await system.open()
+    direct.send(Buffer.from('1603010200', 'hex'))
+    // A message would only be garbage there.
+    for (const wire of [asked, direct]) expect(await wire.rest()).toEqual([])
     await system.isServing()
   })
 })

@@ -203,6 +203,15 @@ describe('users of the servers ([auth] query), passed through', () => {
     expect(await refusal(system.connect({ user: 'nobody', database: 'shardway' }))).toMatchObject({ C: '28P01' })
   })
 
+  it('however many databases are named, there is one connection to a place', async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `database-${i}`)
+    await Promise.all(names.map(database => refusal(system.connect({ user: 'nobody', database }))))
+    const { rows } = await system.cluster.shards[0]!.primary.server.query(
+      "SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'shardway auth'",
+    )
+    expect((rows[0] as { count: number }).count).toBeLessThanOrEqual(2) // one of each worker
+  })
+
   it('survives the loss of its connection', async () => {
     await system.cluster.shards[0]!.primary.server.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'shardway auth'",

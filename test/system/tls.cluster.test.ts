@@ -18,7 +18,7 @@ function listen(mode: string, withCa = false, cert = server): Record<string, str
   return { mode, cert: cert.certPath, key: cert.keyPath, ...(withCa ? { ca: ca.certPath } : {}) }
 }
 
-async function start(mode: string, users: SystemOptions['users'] = undefined): Promise<System> {
+async function start(mode: string, users?: SystemOptions['users']): Promise<System> {
   const system = await startSystem({ workers: 2, oracle: false, ...(users === undefined ? {} : { users }) })
   await changeTls(system, listen(mode))
   return system
@@ -106,6 +106,26 @@ describe('TLS to clients', () => {
     await works(await connectTls(target, { certificate: certificate('client-app') }))
     const fields = await refusal(connectTls(target, { certificate: certificate('client-other') }))
     expect(fields).toMatchObject({ C: '28000', M: 'certificate authentication failed for user "app"' })
+  })
+
+  it('method cert: the certificate is the login, to the console too', async () => {
+    await changeConfig(system, { listen: { tls: listen('verify-ca', true) }, auth: { method: 'cert' } })
+    const none = { ...target, password: '' }
+    await works(await connectTls(none, { certificate: certificate('client-app') }))
+    await works(await connectTls({ ...none, user: 'other' }, { certificate: certificate('client-other') }))
+    await (await connectTls({ ...none, database: 'shardway' }, { certificate: certificate('client-app') })).end()
+    const other = { ...none, user: 'other', database: 'shardway' }
+    expect(await refusal(connectTls(other, { certificate: certificate('client-other') }))).toMatchObject({ C: '28000' })
+    for (const [user, name] of [
+      ['app', 'client-other'],
+      ['nobody', 'client-nobody'],
+      ['nobody', 'client-app'],
+    ] as const) {
+      const fields = await refusal(connectTls({ ...target, user }, { certificate: certificate(name) }))
+      expect(fields).toMatchObject({ C: '28000', M: `certificate authentication failed for user "${user}"` })
+    }
+    expect(await refusal(connectTls(target))).toMatchObject({ M: 'connection requires a valid client certificate' })
+    await changeConfig(system, { auth: { method: 'scram-sha-256' } })
   })
 
   it('direct TLS needs the protocol’s name, as Postgres does', async () => {
