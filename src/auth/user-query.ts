@@ -79,7 +79,10 @@ export class UserQuery {
         this.#remember(name, secret)
         return secret
       })
-      .finally(() => this.#running.delete(name))
+      .finally(() => {
+        this.#running.delete(name)
+        if (this.#closed) this.#closeWhenQuiet()
+      })
     this.#running.set(name, asked)
     return asked
   }
@@ -92,8 +95,14 @@ export class UserQuery {
     if (this.#cache.get(name)?.secret !== null) this.#cache.delete(name)
   }
 
+  /** A reload has brought another one: what runs is still answered. */
   close(): void {
     this.#closed = true
+    this.#closeWhenQuiet()
+  }
+
+  #closeWhenQuiet(): void {
+    if (this.#running.size > 0) return
     for (const place of this.#links.keys()) this.#drop(place)
   }
 
@@ -143,10 +152,7 @@ export class UserQuery {
     const link: Link = { client, idle: null }
     this.#links.set(place, link)
     client.then(
-      connected => {
-        connected.on('end', () => this.#forgetLink(place, link))
-        if (this.#closed) this.#drop(place)
-      },
+      connected => void connected.on('end', () => this.#forgetLink(place, link)),
       () => this.#forgetLink(place, link),
     )
     return link

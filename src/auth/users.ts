@@ -85,14 +85,17 @@ export class Users {
     return this.get(name)?.plain[0] ?? null
   }
 
-  /** Passwords that can never work, for the log and `check`: an exchange carries one salt, the first verifier's. */
-  warnings(): readonly string[] {
+  /** Passwords that can never work, for the log and `check`. */
+  warnings(method: Config['auth']['method']): readonly string[] {
     const warnings: string[] = []
     for (const [name, { account }] of this.#users) {
-      if (account.ignored === 0) continue
-      warnings.push(
-        `user "${name}": ${account.ignored} of its verifiers have another salt or iteration count than the first`,
-      )
+      if (account.ignored > 0) {
+        const why = 'have another salt or iteration count than the first, and an exchange carries one'
+        warnings.push(`user "${name}": ${account.ignored} of its verifiers ${why}`)
+      }
+      if (method === 'scram-sha-256' && account.hashes.length > 0) {
+        warnings.push(`user "${name}": an md5 hash cannot answer for method "scram-sha-256"`)
+      }
     }
     return warnings
   }

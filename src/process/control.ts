@@ -15,7 +15,7 @@ import { HttpServer } from './http.ts'
 import { onSignals } from './lifecycle.ts'
 import type { ToControl, ToWorker } from './messages.ts'
 import { Publisher } from './publisher.ts'
-import { fixedUntilRestart, withWorkers, workersOf } from './reload.ts'
+import { fixedUntilRestart, notesOf, withWorkers, workersOf } from './reload.ts'
 import { sayProblem } from './say-problem.ts'
 import { SharesKeeper } from './pool-shares.ts'
 import { WorkerRequests } from './reports.ts'
@@ -169,8 +169,9 @@ export class Control {
 
   /** @throws ConfigError, and then nothing has changed. */
   async reload(): Promise<void> {
-    const { config, notes, materials } = loadConfigWithNotes(this.#configPath)
-    for (const note of notes) this.#log.warn({ event: 'config-note' }, note)
+    const loaded = loadConfigWithNotes(this.#configPath)
+    const { config, materials } = loaded
+    for (const note of notesOf(loaded)) this.#log.warn({ event: 'config-note' }, note)
     for (const what of fixedUntilRestart(this.#config, withWorkers(config, workersOf(config)))) {
       const message = `${what} has changed in ${this.#configPath}: it counts from the next start`
       this.#log.warn({ event: 'restart-needed' }, message)
@@ -278,7 +279,7 @@ export async function runControl(configPath: string): Promise<number> {
   try {
     const loaded = loadConfigWithNotes(configPath)
     const log = createLog({ level: loaded.config.log.level, version: VERSION })
-    for (const note of loaded.notes) log.warn({ event: 'config-note' }, note)
+    for (const note of notesOf(loaded)) log.warn({ event: 'config-note' }, note)
     return await new Control(configPath, loaded, log).run()
   } catch (error) {
     sayProblem(error)

@@ -1,5 +1,7 @@
 /** What of a configuration counts at once, and what from the next start. */
 import { availableParallelism } from 'node:os'
+import { Users } from '../auth/users.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { MAX_WORKERS } from './cancel-keys.ts'
 
@@ -22,4 +24,9 @@ export function fixedUntilRestart(before: Config, after: Config): string[] {
 
 function sectionText(section: object): string {
   return JSON.stringify({ ...section, workers: 0, tls: null })
+}
+
+/** What the log says about a configuration that is served all the same. */
+export function notesOf({ config, notes }: LoadedConfig): readonly string[] {
+  return [...notes, ...new Users(config).warnings(config.auth.method)]
 }

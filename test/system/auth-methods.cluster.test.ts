@@ -152,6 +152,20 @@ describe.each([
     expect(errorOf(await before.rest())).toMatchObject({ S: 'FATAL', C: '08P01' })
   })
 
+  it('startup packets of up to 10 kB are read, longer ones are not', async () => {
+    const packet = (bytes: number): Buffer => {
+      const rest = { user: 'app', database: 'app', application_name: '' }
+      const missing = bytes - frames.startup(rest).length
+      return frames.startup({ ...rest, application_name: 'x'.repeat(missing) })
+    }
+    const most = await system.open()
+    most.send(packet(10_000))
+    expect((await most.next()).type).toBe('R')
+    const more = await system.open()
+    more.send(packet(10_001))
+    expect(errorOf(await more.rest())).toMatchObject({ S: 'FATAL', C: '08P01' })
+  })
+
   it('a password in pieces, and a query right behind it', async () => {
     if (method !== 'plain') return
     const wire = await system.open()

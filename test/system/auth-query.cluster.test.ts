@@ -4,6 +4,7 @@ import { ScramClient } from '../../src/protocol/scram-client.ts'
 import { sasl } from '../support/bad-messages.ts'
 import { frames } from '../support/frames.ts'
 import { type Message, rowsOf, valueOf } from '../support/messages.ts'
+import { reload } from '../support/reload.ts'
 import { startSystem, type System } from '../support/system.ts'
 import { Wire, WireError } from '../support/wire.ts'
 
@@ -210,6 +211,14 @@ describe('users of the servers ([auth] query), passed through', () => {
       "SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'shardway auth'",
     )
     expect((rows[0] as { count: number }).count).toBeLessThanOrEqual(2) // one of each worker
+  })
+
+  it('a reload in the middle fails no look-up', async () => {
+    const names = Array.from({ length: 60 }, (_, i) => `reloaded-${i}`)
+    const answers = names.map(user => refusal(system.connect({ user })))
+    for (let i = 0; i < 3; i++) await reload(system)
+    for (const fields of await Promise.all(answers)) expect(fields['C']).toBe('28P01')
+    await (await system.connect({ user: 'alice', password: 'alice-word' })).end()
   })
 
   it('survives the loss of its connection', async () => {
