@@ -7,10 +7,10 @@ import tls from 'node:tls'
 import { ShardwayError } from '../src/errors/shardway-error.ts'
 import * as code from '../src/protocol/codes.ts'
 import { errorFields } from '../src/protocol/error-fields.ts'
-import { cancelRequest, password as passwordMessage, sslRequest, startup } from '../src/protocol/frontend-messages.ts'
-import { md5Password } from '../src/protocol/md5.ts'
-import { ScramClient } from '../src/protocol/scram-client.ts'
+import { cancelRequest, sslRequest, startup } from '../src/protocol/frontend-messages.ts'
 import type { ServerIdentity } from './server-connection.ts'
+import { ServerLogin } from './server-login.ts'
+import type { ServerSecret } from './server-secret.ts'
 
 export interface ServerTls {
   readonly mode: 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
@@ -27,11 +27,14 @@ export interface ServerAddress {
 export interface Login extends ServerAddress {
   readonly database: string
   readonly user: string
-  readonly password: string | null
+  /** Asked at each login: what is known of a user changes with the logins of clients. */
+  readonly secret: () => ServerSecret
   readonly timeoutMs: number
 }
 
 const MAX_LOGIN_FRAME_BYTES = 1024 * 1024
+const ANSWER_YES = 0x53 // S
+const ANSWER_NO = 0x4e // N
 
 function unavailable(address: ServerAddress, reason: string, cause?: unknown): ShardwayError {
   return new ShardwayError(
@@ -47,6 +50,19 @@ function unavailable(address: ServerAddress, reason: string, cause?: unknown): S
 
 /** Resolves with a socket that nobody reads yet. Rejects with ShardwayError 08006. */
 export async function openServer(login: Login): Promise<{ socket: net.Socket; identity: ServerIdentity }> {
+  if (login.tls.mode !== 'allow') return await openOnce(login)
+  try {
+    return await openOnce({ ...login, tls: { ...login.tls, mode: 'disable' } })
+  } catch (error) {
+    // As in libpq: plain text first, TLS where the server's rules refuse that.
+    if (!(error instanceof ShardwayError) || !(error.cause instanceof PlainTextRefused)) throw error
+    return await openOnce({ ...login, tls: { ...login.tls, mode: 'require' } })
+  }
+}
+
+class PlainTextRefused extends Error {}
+
+async function openOnce(login: Login): Promise<{ socket: net.Socket; identity: ServerIdentity }> {
   const socket = await openSocket(login)
   const timer = setTimeout(() => socket.destroy(new Error('login timed out')), login.timeoutMs)
   try {
@@ -54,8 +70,9 @@ export async function openServer(login: Login): Promise<{ socket: net.Socket; id
     return { socket, identity }
   } catch (error) {
     socket.destroy()
-    if (error instanceof ShardwayError) throw error
-    throw unavailable(login, error instanceof Error ? error.message : String(error), error)
+    if (error instanceof ShardwayError && error.code === 'server_unavailable') throw error
+    const detail = error instanceof ShardwayError && error.detail !== undefined ? ` (${error.detail})` : ''
+    throw unavailable(login, `${error instanceof Error ? error.message : String(error)}${detail}`, error)
   } finally {
     clearTimeout(timer)
   }
@@ -92,7 +109,9 @@ async function openSocket(address: ServerAddress & { readonly timeoutMs: number 
     const answer = await firstBytes(socket)
     // More than one byte would be plain text smuggled in before the handshake (CVE-2021-23222).
     if (answer.length !== 1) throw unavailable(address, 'unexpected bytes before the TLS handshake')
-    if (answer[0] === 0x53) return await startTls(socket, address)
+    if (answer[0] === ANSWER_YES) return await startTls(socket, address)
+    // Whatever else comes, an error's text for one, is from nobody knows whom.
+    if (answer[0] !== ANSWER_NO) throw unavailable(address, 'unexpected answer to the request for TLS')
     if (mode === 'prefer') return socket
     throw unavailable(address, 'the server does not offer TLS')
   } catch (error) {
@@ -108,6 +127,8 @@ async function startTls(socket: net.Socket, address: ServerAddress): Promise<net
   const { mode, ca } = address.tls
   const secured = tls.connect({
     socket,
+    // What the certificate must name; without it an address would be held against "localhost".
+    host: address.host,
     ...(net.isIP(address.host) === 0 ? { servername: address.host } : {}),
     ...(ca === undefined ? {} : { ca }),
     rejectUnauthorized: mode === 'verify-ca' || mode === 'verify-full',
@@ -175,7 +196,7 @@ async function logIn(socket: net.Socket, login: Login): Promise<ServerIdentity> 
   const parameters = new Map<string, string>()
   let pid = 0
   let secret = Buffer.alloc(0)
-  let scram: ScramClient | null = null
+  const authentication = new ServerLogin(socket, login.user, login.secret())
   const reader = new LoginReader(socket)
   socket.write(
     startup(
@@ -190,7 +211,7 @@ async function logIn(socket: net.Socket, login: Login): Promise<ServerIdentity> 
     const frame = await reader.next()
     switch (frame[0]) {
       case code.AUTHENTICATION:
-        scram = authenticate(socket, login, frame, scram)
+        await authentication.answer(frame.subarray(5))
         break
       case code.PARAMETER_STATUS: {
         const middle = frame.indexOf(0, 5)
@@ -203,7 +224,9 @@ async function logIn(socket: net.Socket, login: Login): Promise<ServerIdentity> 
         break
       case code.ERROR_RESPONSE: {
         const fields = errorFields(frame, 0, frame.length)
-        throw unavailable(login, `${fields.message} (${fields.sqlstate})`)
+        const text = `${fields.message} (${fields.sqlstate})`
+        const plain = fields.sqlstate === '28000' && !(socket instanceof tls.TLSSocket)
+        throw unavailable(login, text, plain ? new PlainTextRefused(text) : undefined)
       }
       case code.NOTICE:
         break
@@ -214,31 +237,4 @@ async function logIn(socket: net.Socket, login: Login): Promise<ServerIdentity> 
         throw new Error(`unexpected message type 0x${(frame[0] ?? 0).toString(16)} during login`)
     }
   }
-}
-
-function authenticate(socket: net.Socket, login: Login, frame: Buffer, scram: ScramClient | null): ScramClient | null {
-  const request = frame.readInt32BE(5)
-  const secret = login.password
-  if (request === 0) return scram
-  if (secret === null) throw unavailable(login, `no password is known for server user "${login.user}"`)
-  if (request === 3) {
-    socket.write(passwordMessage(Buffer.from(`${secret}\0`, 'utf8')))
-  } else if (request === 5) {
-    socket.write(passwordMessage(Buffer.from(`${md5Password(login.user, secret, frame.subarray(9, 13))}\0`, 'latin1')))
-  } else if (request === 10) {
-    const client = new ScramClient(secret)
-    const first = client.first()
-    const head = Buffer.from('SCRAM-SHA-256\0', 'latin1')
-    const length = Buffer.alloc(4)
-    length.writeInt32BE(first.length)
-    socket.write(passwordMessage(Buffer.concat([head, length, first])))
-    return client
-  } else if (request === 11 && scram !== null) {
-    socket.write(passwordMessage(scram.next(frame.subarray(9))))
-  } else if (request === 12 && scram !== null) {
-    scram.verify(frame.subarray(9))
-  } else {
-    throw unavailable(login, `the server asks for authentication method ${request}, which is not supported`)
-  }
-  return scram
 }

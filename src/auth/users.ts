@@ -1,25 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Config, UserConfig } from '../config/schema.ts'
-import {
-  DEFAULT_ITERATIONS,
-  makeVerifier,
-  makeVerifierAsync,
-  mockVerifier,
-  parseVerifier,
-  SALT_BYTES,
-  saltOf,
-  type Verifier,
-} from '../protocol/scram-verifier.ts'
+import { DEFAULT_ITERATIONS, parseVerifier, SALT_BYTES, type Verifier } from '../protocol/scram-verifier.ts'
+import { Account } from './account.ts'
 
 /** The admin console's database name, and the one that tools made for PgBouncer use. */
 const CONSOLE_NAMES: ReadonlySet<string> = new Set(['shardway', 'pgbouncer'])
 
 interface User {
   readonly config: UserConfig
-  readonly plain: readonly string[]
-  readonly stored: readonly Verifier[]
-  /** Derived at the first login, then kept: PBKDF2 takes milliseconds. */
-  verifiers: readonly Verifier[] | null
+  readonly account: Account
 }
 
 /**
@@ -29,6 +18,8 @@ interface User {
 export class Users {
   readonly #users = new Map<string, User>()
   readonly #seed: Buffer
+  /** What unknown users show: the count of the verifiers that are listed. */
+  readonly iterations: number
 
   /**
    * @param seed what salts of plain passwords and of unknown users are made of. Given the same seed all workers show the same
@@ -36,42 +27,41 @@ export class Users {
    */
   constructor(config: Pick<Config, 'users'>, seed: Buffer = randomBytes(SALT_BYTES)) {
     this.#seed = seed
+    const verifiers = config.users.flatMap(user => user.password.map(parseVerifier)).filter(one => one !== null)
+    this.iterations = verifiers[0]?.iterations ?? DEFAULT_ITERATIONS
     for (const user of config.users) {
-      const plain: string[] = []
-      const stored: Verifier[] = []
-      for (const password of user.password) {
-        const verifier = parseVerifier(password)
-        if (verifier !== null) stored.push(verifier)
-        // As in Postgres, an empty password lets nobody in.
-        else if (password !== '') plain.push(password)
-      }
-      this.#users.set(user.name, { config: user, plain, stored, verifiers: null })
+      const { name, password: passwords } = user
+      const account = new Account({ name, passwords, seed, iterations: this.iterations })
+      this.#users.set(name, { config: user, account })
     }
+  }
+
+  get(name: string): Account | null {
+    return this.#users.get(name)?.account ?? null
+  }
+
+  /** True where an unknown user is asked for SCRAM under method "md5", as the listed ones are. */
+  get scramOnly(): boolean {
+    return [...this.#users.values()].every(({ account }) => account.stored.length > 0)
+  }
+
+  /** A stand-in for a user who is not listed. */
+  stranger(name: string, iterations: number = this.iterations): Account {
+    return new Account({ name, passwords: [], seed: this.#seed, iterations, exists: false })
+  }
+
+  /** A user that [auth] query has found. */
+  found(name: string, password: string): Account {
+    return new Account({ name, passwords: [password], seed: this.#seed, iterations: this.iterations })
   }
 
   /** Never empty. The first one's salt and iterations are those of the exchange, and all share them. */
   verifiersOf(name: string): readonly Verifier[] {
-    const user = this.#users.get(name)
-    if (user === undefined || (user.plain.length === 0 && user.stored.length === 0)) {
-      return [mockVerifier(name, this.#seed)]
-    }
-    if (user.verifiers === null) {
-      const { salt, iterations } = this.#terms(user)
-      const derived = user.plain.map(password => makeVerifier(password, iterations, salt))
-      user.verifiers = [...usable(user.stored), ...derived]
-    }
-    return user.verifiers
+    return (this.get(name) ?? this.stranger(name)).verifiers
   }
 
-  /** Derives all verifiers ahead, off the event loop: otherwise a user's first login takes visibly longer than a stranger's. */
   async warm(): Promise<void> {
-    for (const user of this.#users.values()) {
-      if (user.verifiers !== null || user.plain.length === 0) continue
-      const { salt, iterations } = this.#terms(user)
-      const derived: Verifier[] = []
-      for (const password of user.plain) derived.push(await makeVerifierAsync(password, iterations, salt))
-      user.verifiers = [...usable(user.stored), ...derived]
-    }
+    for (const user of this.#users.values()) await user.account.warm()
   }
 
   /** The admin console is entered by admins and stats users, whatever their databases. */
@@ -92,31 +82,25 @@ export class Users {
 
   /** What the user logs in to servers with where the database has no server_user; null when only verifiers are known. */
   plainPassword(name: string): string | null {
-    return this.#users.get(name)?.plain[0] ?? null
+    return this.get(name)?.plain[0] ?? null
   }
 
-  /** Passwords that can never work, for the log and `check`: an exchange carries one salt, the first verifier's. */
-  warnings(): readonly string[] {
+  /** Passwords that can never work, for the log and `check`. */
+  warnings(method: Config['auth']['method']): readonly string[] {
     const warnings: string[] = []
-    for (const [name, user] of this.#users) {
-      const ignored = user.stored.length - usable(user.stored).length
-      if (ignored > 0) {
-        warnings.push(`user "${name}": ${ignored} of its verifiers have another salt or iteration count than the first`)
+    for (const [name, { account }] of this.#users) {
+      if (account.ignored > 0) {
+        const why = 'have another salt or iteration count than the first, and an exchange carries one'
+        warnings.push(`user "${name}": ${account.ignored} of its verifiers ${why}`)
+      }
+      if (method === 'scram-sha-256' && account.hashes.length > 0) {
+        warnings.push(`user "${name}": an md5 hash cannot answer for method "scram-sha-256"`)
       }
     }
     return warnings
   }
-
-  /** Plain passwords take the terms of a stored verifier beside them, so that one exchange serves both. */
-  #terms(user: User): { salt: Buffer; iterations: number } {
-    const first = user.stored[0]
-    if (first !== undefined) return first
-    return { salt: saltOf(user.config.name, this.#seed), iterations: DEFAULT_ITERATIONS }
-  }
 }
 
-function usable(stored: readonly Verifier[]): readonly Verifier[] {
-  const first = stored[0]
-  if (first === undefined) return stored
-  return stored.filter(verifier => verifier.iterations === first.iterations && verifier.salt.equals(first.salt))
+export function isConsole(database: string): boolean {
+  return CONSOLE_NAMES.has(database)
 }

@@ -32,6 +32,8 @@ export interface ShardwayOptions {
   readonly sections?: { readonly [section: string]: TomlValue }
   /** Laid over the kit's `[[databases]]` entry. */
   readonly database?: { readonly [name: string]: TomlValue }
+  /** Without server_user: clients are on the servers who they are here. */
+  readonly passThrough?: boolean
   /** Instead of the one user `app` (an admin, password `app`). */
   readonly users?: ReadonlyArray<{ readonly [name: string]: TomlValue }>
   /** Where shardway.toml, the state file and the log lie; absent: a temporary folder. */
@@ -54,8 +56,7 @@ export function shardwayConfig(options: ShardwayOptions, port: number, httpPort:
   const database = {
     name: cluster.database,
     default_shard: cluster.shards[0]?.name ?? 's0',
-    server_user: cluster.user,
-    server_password: cluster.password,
+    ...(options.passThrough === true ? {} : { server_user: cluster.user, server_password: cluster.password }),
     control_user: cluster.superuser.user,
     control_password: cluster.superuser.password,
     ...options.database,

@@ -1,11 +1,10 @@
 /** What must hold between entries of the file: names that point at each other, duplicates, things needed together. */
+import { authProblems } from './auth-checks.ts'
 import { parseQualifiedName } from './names.ts'
 import { isTrue, list, type Raw, table, text, texts } from './raw-view.ts'
 
 /** Names of the admin console: no application's database can have them. */
 export const CONSOLE_DATABASES = ['shardway', 'pgbouncer'] as const
-
-export const SCRAM_VERIFIER = /^SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$/
 
 export function crossProblems(file: Raw): string[] {
   const problems: string[] = []
@@ -16,15 +15,11 @@ export function crossProblems(file: Raw): string[] {
   for (const database of databases) databaseProblems(database, problems)
   const names = databases.map(one => text(one, 'name')).filter(name => name !== undefined)
   for (const user of users) userProblems(user, names, problems)
-  passwordProblems(file, users, databases, problems)
+  problems.push(...authProblems(file))
   tlsProblems(file, problems)
   const state = table(file, 'state')
   if (text(state, 'store') === 'etcd' && (texts(state, 'endpoints')?.length ?? 0) === 0) {
     problems.push('state.endpoints: missing, allowed: one URL or more, since store = "etcd"')
-  }
-  const auth = table(file, 'auth')
-  if (text(auth, 'method') === 'hba' && text(auth, 'hba_file') === undefined) {
-    problems.push('auth.hba_file: missing, allowed: a file name, since method = "hba"')
   }
   return problems
 }
@@ -119,39 +114,6 @@ function onlyOne(entry: Raw, ways: readonly string[], problems: string[]): void 
   if (given.length > 1) problems.push(`${entry.path}: found ${given.join(' and ')}, allowed: one of them`)
 }
 
-function passwordProblems(file: Raw, users: readonly Raw[], databases: readonly Raw[], problems: string[]): void {
-  const method = text(table(file, 'auth'), 'method') ?? 'scram-sha-256'
-  for (const user of users) {
-    const given = texts(user, 'password')
-    const elsewhere = text(user, 'password_env') !== undefined || text(user, 'password_file') !== undefined
-    if (given !== undefined && (given.length === 0 || given.includes(''))) {
-      problems.push(`${user.path}.password: found an empty secret, allowed: a password or a "SCRAM-SHA-256$…" verifier`)
-    }
-    for (const [index, secret] of (given ?? []).entries()) {
-      if (secret.startsWith('SCRAM-SHA-256$') && !SCRAM_VERIFIER.test(secret)) {
-        const path = Array.isArray(user.value['password']) ? `password[${index}]` : 'password'
-        problems.push(
-          `${user.path}.${path}: found a broken verifier, allowed: SCRAM-SHA-256$ITERATIONS:SALT$STORED:SERVER`,
-        )
-      }
-    }
-    if (method === 'scram-sha-256' && given === undefined && !elsewhere) {
-      problems.push(`${user.path}.password: missing, allowed: a password, password_env or password_file`)
-    }
-    if (elsewhere || (given ?? []).some(secret => secret !== '' && !secret.startsWith('SCRAM-SHA-256$'))) continue
-    const entered = texts(user, 'databases')
-    for (const database of databases) {
-      const name = text(database, 'name')
-      if (text(database, 'server_user') !== undefined || name === undefined) continue
-      if (entered !== undefined && !entered.includes(name)) continue
-      problems.push(
-        `${database.path}.server_user: missing, so user "${text(user, 'name') ?? ''}" needs a plain password to log in ` +
-          'to the servers with (SCRAM pass-through is not yet supported in this release)',
-      )
-    }
-  }
-}
-
 function tlsProblems(file: Raw, problems: string[]): void {
   const tls = table(table(file, 'listen'), 'tls')
   const cert = text(tls, 'cert')
@@ -163,6 +125,9 @@ function tlsProblems(file: Raw, problems: string[]): void {
   const wanted = text(tls, 'mode')
   if (cert === undefined && (wanted === 'require' || wanted === 'verify-ca' || wanted === 'verify-full')) {
     problems.push(`listen.tls.cert: missing, allowed: a file name, since mode = "${wanted}"`)
+  }
+  if ((wanted === 'verify-ca' || wanted === 'verify-full') && text(tls, 'ca') === undefined) {
+    problems.push(`listen.tls.ca: missing, allowed: a file name, since mode = "${wanted}"`)
   }
   const server = table(table(file, 'server'), 'tls')
   const mode = text(server, 'mode')

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import { ConfigError } from './config-error.ts'
 import { crossProblems } from './cross-checks.ts'
+import { type Materials, readMaterials } from './materials.ts'
 import { notYetNotes, notYetProblems } from './not-yet.ts'
 import { problemLines } from './problems.ts'
 import { type Raw, rawTable } from './raw-view.ts'
@@ -18,7 +19,11 @@ export interface LoadedConfig {
   readonly config: Config
   /** What the file asks for and this release leaves out, though it serves. */
   readonly notes: readonly string[]
+  /** Contents of the files that it names. */
+  readonly materials: Materials
 }
+
+type ParsedConfig = Omit<LoadedConfig, 'materials'>
 
 /** @throws ConfigError with every mistake of the file. */
 export function loadConfig(path: string, options: LoadOptions = {}): Config {
@@ -29,7 +34,11 @@ export function loadConfig(path: string, options: LoadOptions = {}): Config {
 export function loadConfigWithNotes(path: string, options: LoadOptions = {}): LoadedConfig {
   const file = resolve(path)
   const raw = parseToml(path, readText(path, file))
-  return fromRaw(path, raw, dirname(file), options.environment ?? process.env)
+  const parsed = fromRaw(path, raw, dirname(file), options.environment ?? process.env)
+  const problems: string[] = []
+  const materials = readMaterials(parsed.config, problems)
+  if (problems.length > 0) throw new ConfigError(path, problems)
+  return { ...parsed, materials }
 }
 
 /** As loadConfig, from text: file names are relative to `folder`. */
@@ -37,7 +46,7 @@ export function parseConfig(text: string, folder: string, environment: NodeJS.Pr
   return fromRaw('shardway.toml', parseToml('shardway.toml', text), folder, environment).config
 }
 
-function fromRaw(path: string, raw: unknown, folder: string, environment: NodeJS.ProcessEnv): LoadedConfig {
+function fromRaw(path: string, raw: unknown, folder: string, environment: NodeJS.ProcessEnv): ParsedConfig {
   const root = rawTable(raw, '')
   const parsed = configSchema.safeParse(raw)
   const problems = [

@@ -15,19 +15,14 @@ export function notYetProblems(file: Raw): string[] {
     if (value === undefined || supported.includes(value) || !known.includes(value)) return
     problems.push(`${section.path}.${name}: "${value}" is ${RELEASE}, allowed: ${supported.join(', ')}`)
   }
-  only(table(file, 'auth'), 'method', ['scram-sha-256', 'trust'], ['md5', 'plain', 'cert', 'hba'])
   only(table(file, 'state'), 'store', ['file'], ['etcd'])
   only(table(file, 'pool'), 'mode', ['transaction'], ['session', 'statement'])
   only(table(file, 'failover'), 'mode', ['managed', 'off'], ['patroni'])
-  // Clients' certificates are not looked at: a mode that promises it must not be served.
-  const tls = ['disable', 'allow', 'prefer', 'require']
-  only(table(table(file, 'listen'), 'tls'), 'mode', tls, ['verify-ca', 'verify-full'])
   const refuse = (section: Raw, name: string): void => {
     const value = section.value[name]
     if (value === undefined || value === '' || value === false || value === 0) return
     problems.push(`${section.path}.${name}: ${RELEASE}, leave it out`)
   }
-  refuse(table(file, 'auth'), 'query')
   refuse(table(file, 'read'), 'fleet')
   refuse(table(file, 'failover'), 'fence_command')
   refuse(table(file, 'failover'), 'rejoin_command')

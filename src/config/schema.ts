@@ -17,7 +17,7 @@ import {
 } from './fields.ts'
 
 const TLS_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
-const PASSWORDS = 'a password, a "SCRAM-SHA-256$…" verifier, or a list of them'
+const PASSWORDS = 'a password, a "SCRAM-SHA-256$…" verifier, an "md5…" hash, or a list of them'
 
 const listen = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to accept clients on'),
@@ -27,7 +27,12 @@ const listen = z.strictObject({
     .describe('Data processes; absent: one per core. Limits are per proxy, divided over them'),
   tls: z
     .strictObject({
-      mode: z.enum(TLS_MODES).default('prefer').describe('Without a certificate an SSLRequest is answered N'),
+      mode: z
+        .enum(TLS_MODES)
+        .default('prefer')
+        .describe(
+          "Without a certificate an SSLRequest is answered N. verify-ca: clients need a certificate signed by ca; verify-full: whose common name is the user's name too",
+        ),
       cert: fileName.optional().describe('Certificate chain, PEM; a file name relative to this file'),
       key: fileName.optional().describe('Private key, PEM; a file name relative to this file'),
       ca: fileName.optional().describe("What clients' certificates are verified against, PEM"),
@@ -58,7 +63,12 @@ const auth = z.strictObject({
     .default('scram-sha-256')
     .describe('How clients prove who they are'),
   hba_file: fileName.optional().describe('Rules of method = "hba", in the form of pg_hba.conf'),
-  query: z.string().default('').describe('Query that finds the verifier of users not listed here'),
+  query: z
+    .string()
+    .default('')
+    .describe(
+      'Query that finds the verifier of users not listed here, with the name as $1, run as control_user; "default": the one for pg_authid; empty: only listed users may enter',
+    ),
 })
 
 const server = z.strictObject({
@@ -78,6 +88,7 @@ const pool = z.strictObject({
   max_client_conn: count(1).default(10_000).describe('Clients of this proxy; the admin console is exempt'),
   query_wait_timeout: timerMs.prefault('120s').describe('How long a statement may wait for a server; 0: for ever'),
   lanes: flag.default(true).describe('Short autocommit reads of several clients share a server connection'),
+  client_login_timeout: timerMs.prefault('60s').describe('How long a client may take to log in; 0: for ever'),
 })
 
 const read = z.strictObject({
@@ -135,7 +146,7 @@ const user = z.strictObject({
     .union([z.string(), z.array(z.string())], PASSWORDS)
     .optional()
     .transform(value => (value === undefined ? [] : typeof value === 'string' ? [value] : value))
-    .describe('A password, a SCRAM-SHA-256$… verifier, or a list of them'),
+    .describe('A password, a SCRAM-SHA-256$… verifier, an md5… hash, or a list of them'),
   password_env: z.string().min(1).optional().describe('Name of the environment variable that holds the password'),
   password_file: fileName.optional().describe('File that holds the password; one newline at its end is dropped'),
   admin: flag.default(false).describe('May do everything in the admin console'),
@@ -184,7 +195,7 @@ const database = z
       .describe('Where tables not listed live; may be absent where there is one shard'),
     server_user: identifier
       .optional()
-      .describe("User on the servers; absent: the client's own name, by its password in [[users]]"),
+      .describe("User on the servers; absent: the client's own name, by its password or SCRAM pass-through"),
     server_password: z.string().optional().describe("server_user's password"),
     server_password_env: z.string().min(1).optional().describe('Name of the environment variable that holds it'),
     server_password_file: fileName.optional().describe('File that holds it'),

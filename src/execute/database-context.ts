@@ -2,6 +2,7 @@
 import type { Login } from '../../pool/connect.ts'
 import { OidPatch } from '../../pool/oid-patch.ts'
 import { Pool } from '../../pool/pool.ts'
+import { passwordSecret, type ServerSecret } from '../../pool/server-secret.ts'
 import type { Plan } from '../../router/plan.ts'
 import { planStatement } from '../../router/planner/plan-statement.ts'
 import { Router } from '../../router/router.ts'
@@ -25,7 +26,8 @@ export interface PoolServices {
   shareOf(pool: string): number
   wantShare(pool: string): void
   suspect(database: string, shard: string, address: string): void
-  plainPassword(user: string): string | null
+  /** What a user without server_user logs in to servers with. */
+  serverSecret(database: string, user: string): ServerSecret
   /** PEM text of [server.tls] ca. */
   serverCa(): string | undefined
 }
@@ -247,7 +249,10 @@ export class DatabaseContext {
       tls: { mode, ca: this.#services.serverCa() },
       database: shard.dbname,
       user: serverUser ?? user,
-      password: serverUser === undefined ? this.#services.plainPassword(user) : (serverPassword ?? null),
+      secret: () =>
+        serverUser === undefined
+          ? this.#services.serverSecret(this.name, user)
+          : passwordSecret(serverPassword ?? null),
       timeoutMs: CONNECT_TIMEOUT_MS,
     }
   }

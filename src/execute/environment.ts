@@ -1,7 +1,8 @@
 /** What a worker lends to its sessions. */
-import type { SecureContext } from 'node:tls'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Marks } from '../../pool/marks.ts'
-import type { Users } from '../auth/users.ts'
+import type { Authentication } from '../auth/authentication.ts'
 import type { Config } from '../config/schema.ts'
 import type { ConsoleResult, Watermark } from '../process/messages.ts'
 import type { DatabaseContext } from './database-context.ts'
@@ -13,12 +14,15 @@ export interface CancelKey {
 }
 
 export interface TlsContext {
-  readonly secureContext: SecureContext
+  /** tls-server-end-point of the certificate; null where it has none. */
+  readonly endPoint: Buffer | null
+  /** `seen`: bytes of the handshake that were read already. Calls back when it is done; a failed one closes the socket. */
+  secure(plain: Socket, seen: Buffer | null, onSecure: (socket: TLSSocket) => void): void
 }
 
 export interface Environment {
   readonly config: Config
-  readonly users: Users
+  readonly authentication: Authentication
   readonly marks: Marks
   readonly statements: SharedStatements
   readonly tls: TlsContext | null

@@ -1,20 +1,21 @@
 /** The control process: owns topology, catalogs and state; its workers serve the clients. See docs/internals/processes.md. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ConfigError } from '../config/config-error.ts'
-import { loadConfigWithNotes } from '../config/load.ts'
+import { type LoadedConfig, loadConfigWithNotes } from '../config/load.ts'
+import type { Materials } from '../config/materials.ts'
 import type { Config } from '../config/schema.ts'
 import { createLog, type Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
 import { Acceptor } from './acceptor.ts'
 import { Barrier } from './barrier.ts'
-import { MAX_WORKERS } from './cancel-keys.ts'
 import { ControlConsole } from './control-console.ts'
 import { HttpServer } from './http.ts'
 import { onSignals } from './lifecycle.ts'
 import type { ToControl, ToWorker } from './messages.ts'
 import { Publisher } from './publisher.ts'
+import { fixedUntilRestart, notesOf, withWorkers, workersOf } from './reload.ts'
 import { sayProblem } from './say-problem.ts'
 import { SharesKeeper } from './pool-shares.ts'
 import { WorkerRequests } from './reports.ts'
@@ -23,20 +24,12 @@ import { Supervisor, type WorkerProcess } from './workers.ts'
 /** An empty snapshot through the barrier now and then: a worker that hangs is found without a change of topology. */
 const HEARTBEAT_MS = 1000
 
-function workersOf(config: Config): number {
-  return config.listen.workers ?? Math.min(availableParallelism(), MAX_WORKERS)
-}
-
-/** Limits and shares are divided by the number of workers: every process must know it. */
-function withWorkers(config: Config, workers: number): Config {
-  return { ...config, listen: { ...config.listen, workers } }
-}
-
 export class Control {
   readonly #configPath: string
   readonly #log: Log
   readonly #workers: number
   #config: Config
+  #materials: Materials
   readonly #meshFolder: string
   readonly #supervisor: Supervisor
   readonly #barrier: Barrier
@@ -53,8 +46,9 @@ export class Control {
   #restarts = 0
   #finish: (exitCode: number) => void = () => undefined
 
-  constructor(configPath: string, config: Config, log: Log) {
+  constructor(configPath: string, { config, materials }: LoadedConfig, log: Log) {
     this.#configPath = configPath
+    this.#materials = materials
     this.#log = log
     this.#workers = workersOf(config)
     this.#config = withWorkers(config, this.#workers)
@@ -90,6 +84,7 @@ export class Control {
     this.#publisher = new Publisher({
       log,
       config: () => this.#config,
+      materials: () => this.#materials,
       publish: snapshot => this.#barrier.publish(snapshot),
       watermarks: watermarks => this.#supervisor.broadcast({ type: 'watermarks', watermarks }),
       upToDate: since =>
@@ -174,14 +169,13 @@ export class Control {
 
   /** @throws ConfigError, and then nothing has changed. */
   async reload(): Promise<void> {
-    const { config, notes } = loadConfigWithNotes(this.#configPath)
-    for (const note of notes) this.#log.warn({ event: 'config-note' }, note)
-    for (const name of ['listen', 'http', 'state'] as const) {
-      const before = { ...this.#config[name], workers: 0, tls: null }
-      const after = { ...config[name], workers: 0, tls: null }
-      if (JSON.stringify(before) !== JSON.stringify(after)) this.#needsRestart(`[${name}]`)
+    const loaded = loadConfigWithNotes(this.#configPath)
+    const { config, materials } = loaded
+    for (const note of notesOf(loaded)) this.#log.warn({ event: 'config-note' }, note)
+    for (const what of fixedUntilRestart(this.#config, withWorkers(config, workersOf(config)))) {
+      const message = `${what} has changed in ${this.#configPath}: it counts from the next start`
+      this.#log.warn({ event: 'restart-needed' }, message)
     }
-    if (workersOf(config) !== this.#workers) this.#needsRestart('listen.workers')
     const { listen, http, state } = this.#config
     this.#config = {
       ...config,
@@ -189,17 +183,11 @@ export class Control {
       state,
       listen: { ...config.listen, host: listen.host, port: listen.port, workers: this.#workers },
     }
+    this.#materials = materials
     this.#log.level = config.log.level
     this.#shares.reconfigure(this.#config)
     await this.#publisher.reconfigure(this.#config)
     this.#log.info({ event: 'reloaded' }, `${this.#configPath} reloaded`)
-  }
-
-  #needsRestart(what: string): void {
-    this.#log.warn(
-      { event: 'restart-needed' },
-      `${what} has changed in ${this.#configPath}: it counts from the next start`,
-    )
   }
 
   #logReloadFailure(error: unknown): void {
@@ -289,10 +277,10 @@ export class Control {
 /** `shardway serve`. Resolves with the exit code of the process. */
 export async function runControl(configPath: string): Promise<number> {
   try {
-    const { config, notes } = loadConfigWithNotes(configPath)
-    const log = createLog({ level: config.log.level, version: VERSION })
-    for (const note of notes) log.warn({ event: 'config-note' }, note)
-    return await new Control(configPath, config, log).run()
+    const loaded = loadConfigWithNotes(configPath)
+    const log = createLog({ level: loaded.config.log.level, version: VERSION })
+    for (const note of notesOf(loaded)) log.warn({ event: 'config-note' }, note)
+    return await new Control(configPath, loaded, log).run()
   } catch (error) {
     sayProblem(error)
     return 1

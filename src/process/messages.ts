@@ -1,5 +1,6 @@
 /** What the control process and a worker say to each other over the IPC channel. Every object is plain JSON. */
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Materials } from '../config/materials.ts'
 import type { Config } from '../config/schema.ts'
 import type { Topology } from '../topology/topology.ts'
 
@@ -17,11 +18,18 @@ export interface Watermark {
   readonly lagUs: number
 }
 
+export interface SharedMaterials extends Materials {
+  /** Base64. What the salts of unknown users are made of: the same in all workers, or they would give themselves away. */
+  readonly seed: string
+}
+
 /** A snapshot that a worker must acknowledge: the barrier's unit. Parts that did not change are absent. */
 export interface Snapshot {
   readonly topology?: Topology
   readonly catalogs?: readonly Catalog[]
   readonly config?: Config
+  /** Comes with a config, and belongs to it. */
+  readonly materials?: SharedMaterials
 }
 
 export type ToWorker =

@@ -2,7 +2,9 @@
  * What the workers are told: config, topology and catalogs, put together from the watch, the store, the mirrors and the
  * catalogs. A database is published when its mirrors allow it and its catalog is there; until then workers answer 57P03.
  */
+import { createHmac } from 'node:crypto'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Materials } from '../config/materials.ts'
 import type { Config } from '../config/schema.ts'
 import type { Log } from '../observe/log.ts'
 import { adoptNewest } from '../topology/adopt.ts'
@@ -11,7 +13,7 @@ import { primaryOf, type Shard, type Topology } from '../topology/topology.ts'
 import type { View } from '../topology/view.ts'
 import { ControlCatalogSource } from './catalog-source.ts'
 import { CatalogKeeper } from './catalogs.ts'
-import type { Snapshot, Watermark } from './messages.ts'
+import type { SharedMaterials, Snapshot, Watermark } from './messages.ts'
 import { MirrorKeeper } from './mirror-keeper.ts'
 import { NodeWatch } from './node-watch.ts'
 import { incomplete, notReady } from './readiness.ts'
@@ -20,6 +22,7 @@ import { StateKeeper } from './state-keeper.ts'
 export interface PublisherOptions {
   readonly log: Log
   readonly config: () => Config
+  readonly materials: () => Materials
   readonly publish: (snapshot: Snapshot) => Promise<void>
   readonly watermarks: (watermarks: readonly Watermark[]) => void
   /** Number of workers that have acknowledged everything up to a sequence. */
@@ -69,7 +72,7 @@ export class Publisher {
     const source = new ControlCatalogSource(this.#options.config, () => state.view.topology)
     const catalogs = new CatalogKeeper({ log, source, publish: () => this.#publish() })
     this.#running = { state, watch, mirrors, catalogs, source }
-    void this.#options.publish({ config })
+    void this.#options.publish({ config, materials: this.#materials(state.id) })
     watch.use(state.view, config)
     catalogs.watch(config.databases.map(database => database.name))
     mirrors.beat()
@@ -126,7 +129,7 @@ export class Publisher {
     running.state.use(next)
     running.catalogs.watch(config.databases.map(database => database.name))
     running.catalogs.stir()
-    await this.#options.publish({ config })
+    await this.#options.publish({ config, materials: this.#materials(running.state.id) })
   }
 
   /** `shardway state recover`: the shards' newest maps become ours. @throws ShardwayError while another proxy lives. */
@@ -156,6 +159,12 @@ export class Publisher {
       running.catalogs.stir()
     }
     void this.#publish()
+  }
+
+  /** The state's id is random, secret and stays over restarts: so does what unknown users show. */
+  #materials(stateId: string): SharedMaterials {
+    const seed = createHmac('sha256', stateId).update('shardway: salts of unknown users').digest('base64')
+    return { ...this.#options.materials(), seed }
   }
 
   #readiness(running: Running): Parameters<typeof incomplete>[0] {

@@ -1,18 +1,19 @@
 /** One data process: takes clients from the control process, serves them, and tells its numbers when asked. */
 import { timingSafeEqual } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Marks } from '../../pool/marks.ts'
-import { Users } from '../auth/users.ts'
+import { Authentication } from '../auth/authentication.ts'
+import { isConsole } from '../auth/users.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Config } from '../config/schema.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { createLog, type Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
-import { ClientLogin, isConsole, type LoggedIn } from '../session/client-login.ts'
+import { ClientLogin } from '../session/client-login.ts'
 import { continueWith, listenTls } from '../session/client-tls.ts'
 import { ConsoleSession } from '../session/console-session.ts'
+import type { LoggedIn } from '../session/logged-in.ts'
 import { DatabaseContext, type PoolServices } from '../execute/database-context.ts'
 import type { CancelKey, Environment, TlsContext } from '../execute/environment.ts'
 import type { Session } from '../session/session.ts'
@@ -31,6 +32,7 @@ import type {
 import { newCancelKey, workerOfKey } from './cancel-keys.ts'
 import { ControlRequests } from './control-requests.ts'
 import { initialShare } from './shares.ts'
+import { NOBODY_YET, NOTHING_YET, renewed } from './worker-authentication.ts'
 import { workerReport } from './worker-report.ts'
 
 /** PgBouncer's own grain of timeouts. */
@@ -47,7 +49,7 @@ export class Worker implements Environment {
   readonly statements = new SharedStatements()
   readonly sessions = new Map<number, Session>()
   readonly index: number
-  users: Users
+  authentication: Authentication = NOBODY_YET
   tls: TlsContext | null = null
   loginClients = 0
   draining = false
@@ -62,7 +64,7 @@ export class Worker implements Environment {
   #config: Config | null = null
   #catalogs = new Map<string, Catalog>()
   #topology: Topology | null = null
-  #serverCa: string | undefined
+  #materials = NOTHING_YET
   #log: Log
   #onDrained: (() => void) | null = null
 
@@ -71,7 +73,6 @@ export class Worker implements Environment {
     this.marks = options.marks
     this.#send = options.send
     this.#requests = new ControlRequests(options.send)
-    this.users = new Users({ users: [] })
     this.#log = createLog({ level: 'info', version: VERSION })
     this.#tick = setInterval(() => this.#onTick(), TICK_MS)
   }
@@ -88,6 +89,7 @@ export class Worker implements Environment {
   // What the control process says
 
   apply(snapshot: Snapshot): void {
+    if (snapshot.materials !== undefined) this.#materials = snapshot.materials
     if (snapshot.config !== undefined) this.#configure(snapshot.config)
     for (const catalog of snapshot.catalogs ?? []) this.#catalogs.set(catalog.database, catalog)
     if (snapshot.topology !== undefined) this.#topology = snapshot.topology
@@ -111,10 +113,9 @@ export class Worker implements Environment {
   #configure(config: Config): void {
     this.#config = config
     this.#log.level = config.log.level
-    this.users = new Users(config)
-    void this.users.warm()
-    this.#serverCa = config.server.tls.ca === undefined ? undefined : readFileSync(config.server.tls.ca, 'utf8')
-    this.tls = listenTls(config.listen.tls)
+    this.authentication = renewed(this.authentication, config, this.#materials, this, () => this.#topology)
+    void this.authentication.users.warm()
+    this.tls = listenTls(this.#materials.listenTls)
   }
 
   #poolServices(): PoolServices {
@@ -122,8 +123,8 @@ export class Worker implements Environment {
       shareOf: pool => this.#shareOf(pool),
       wantShare: pool => this.#send({ type: 'want-share', pool }),
       suspect: (database, shard, address) => this.#send({ type: 'suspect', database, shard, address }),
-      plainPassword: user => this.users.plainPassword(user),
-      serverCa: () => this.#serverCa,
+      serverSecret: (database, user) => this.authentication.serverSecret(database, user),
+      serverCa: () => this.#materials.serverCa,
     }
   }
 

@@ -3,6 +3,8 @@ import { ShardwayError } from '../errors/shardway-error.ts'
 
 /** The name in AuthenticationSASL. https://www.rfc-editor.org/rfc/rfc7677 */
 export const SCRAM_SHA_256 = 'SCRAM-SHA-256'
+/** With channel binding; offered under TLS only. */
+export const SCRAM_SHA_256_PLUS = 'SCRAM-SHA-256-PLUS'
 
 /** Longer than any honest message (nonce, salt, proof); what is longer is not looked at. */
 const MAX_MESSAGE_BYTES = 8192

@@ -10,6 +10,17 @@ export interface Verifier {
   readonly serverKey: Buffer
 }
 
+/**
+ * What logs in to a server that holds the same verifier, without the password: the client key, recovered from a proof. As
+ * good as the password there: kept in memory only, never shown.
+ */
+export interface ScramKeys {
+  readonly clientKey: Buffer
+  readonly serverKey: Buffer
+  readonly salt: Buffer
+  readonly iterations: number
+}
+
 export const DEFAULT_ITERATIONS = 4096
 export const SALT_BYTES = 16
 export const KEY_BYTES = 32
@@ -43,17 +54,16 @@ const pbkdf2Async = promisify(pbkdf2)
 
 /** The same off the event loop. */
 export async function makeVerifierAsync(password: string, iterations: number, salt: Buffer): Promise<Verifier> {
-  const salted = await pbkdf2Async(Buffer.from(saslprep(password)), salt, iterations, KEY_BYTES, 'sha256')
-  return verifierOf(salted, iterations, salt)
+  return verifierOf(await saltPasswordAsync(password, salt, iterations), iterations, salt)
 }
 
 /**
  * For a user who does not exist: the same salt at each try, as for one who does, and keys that nothing hashes to. The
  * exchange runs to its end and fails there.
  */
-export function mockVerifier(user: string, seed: Buffer): Verifier {
+export function mockVerifier(user: string, seed: Buffer, iterations: number = DEFAULT_ITERATIONS): Verifier {
   return {
-    iterations: DEFAULT_ITERATIONS,
+    iterations,
     salt: saltOf(user, seed),
     storedKey: hmac(seed, `stored key ${user}`),
     serverKey: hmac(seed, `server key ${user}`),
@@ -74,6 +84,10 @@ export function formatVerifier(verifier: Verifier): string {
 
 export function saltPassword(password: string, salt: Buffer, iterations: number): Buffer {
   return pbkdf2Sync(Buffer.from(saslprep(password)), salt, iterations, KEY_BYTES, 'sha256')
+}
+
+export function saltPasswordAsync(password: string, salt: Buffer, iterations: number): Promise<Buffer> {
+  return pbkdf2Async(Buffer.from(saslprep(password)), salt, iterations, KEY_BYTES, 'sha256')
 }
 
 export function clientKeyOf(saltedPassword: Buffer): Buffer {

@@ -1,32 +1,36 @@
 /**
  * A client from its first byte to its first ReadyForQuery: TLS and GSS requests, cancel requests, startup packet,
- * authentication, parameters. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
+ * authentication. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
  */
 import type { Socket } from 'node:net'
-import tls from 'node:tls'
-import { ShardwayError } from '../errors/shardway-error.ts'
-import { authenticationOk, errorOf, frame } from '../protocol/backend-messages.ts'
-import * as code from '../protocol/codes.ts'
-import { ScramServer } from '../protocol/scram-server.ts'
+import type { TLSSocket } from 'node:tls'
+import { NO_SECRET, type ServerSecret } from '../../pool/server-secret.ts'
+import type { Account } from '../auth/account.ts'
+import type { Method } from '../auth/authentication.ts'
+import type { Answer, Exchange } from '../auth/exchange.ts'
+import { isConsole } from '../auth/users.ts'
 import type { Environment } from '../execute/environment.ts'
-import { readParameters, violation } from './startup-packet.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { authenticationOk, errorOf } from '../protocol/backend-messages.ts'
+import * as code from '../protocol/codes.ts'
+import { ALPN, certifiedName, describeTls, hasCertificate } from './client-tls.ts'
+import type { LoggedIn } from './logged-in.ts'
+import {
+  certificateRefused,
+  certificateRequired,
+  negotiation,
+  refuseMore,
+  refuseRequest,
+  refuseTransport,
+  refuseVersion,
+  type StartupRequest,
+  timedOut,
+} from './startup-checks.ts'
+import { passwordMessageBytes, readParameters, violation } from './startup-packet.ts'
 
-const LOGIN_TIMEOUT_MS = 60_000
 /** MAX_STARTUP_PACKET_LENGTH of Postgres. */
 const MAX_STARTUP_BYTES = 10_000
-const MAX_PASSWORD_BYTES = 65_536
 const TLS_HANDSHAKE = 0x16
-const SCRAM = 'SCRAM-SHA-256'
-
-export interface LoggedIn {
-  readonly socket: Socket
-  readonly user: string
-  readonly database: string
-  readonly parameters: ReadonlyMap<string, string>
-  readonly tls: string
-  /** Bytes that came behind the login; the next 'data' continues them. */
-  readonly rest: Buffer
-}
 
 export interface LoginOptions {
   readonly socket: Socket
@@ -37,26 +41,31 @@ export interface LoginOptions {
   readonly onClosed: () => void
 }
 
-type Phase = 'first' | 'startup' | 'sasl-initial' | 'sasl-response' | 'done'
+/** waiting: something is looked up or derived; the socket is paused meanwhile. */
+type Phase = 'startup' | 'handshake' | 'waiting' | 'password' | 'done'
 
 export class ClientLogin {
   #socket: Socket
   readonly #options: LoginOptions
-  readonly #timer: NodeJS.Timeout
-  #phase: Phase = 'first'
+  readonly #timer: NodeJS.Timeout | undefined
+  #phase: Phase = 'startup'
   #buffer: Buffer = Buffer.alloc(0)
+  /** Nothing was said yet: only then may a TLS handshake begin at once. */
+  #silent = true
   #tls = ''
-  #parameters: ReadonlyMap<string, string> = new Map()
-  #user = ''
-  #database = ''
-  #scram: ScramServer | null = null
+  /** Of the certificate that the handshake showed: a reload may have brought another since. */
+  #endPoint: Buffer | null = null
+  #request: StartupRequest = { version: 0, parameters: new Map(), user: '', database: '' }
+  #account: Account | null = null
+  #exchange: Exchange | null = null
   readonly #onData = (chunk: Buffer) => this.#data(chunk)
   readonly #onClose = () => this.#closed()
 
   constructor(options: LoginOptions) {
     this.#options = options
     this.#socket = options.socket
-    this.#timer = setTimeout(() => this.#refuse(timedOut()), LOGIN_TIMEOUT_MS)
+    const limitMs = options.environment.config.pool.client_login_timeout
+    if (limitMs > 0) this.#timer = setTimeout(() => this.#refuse(timedOut(limitMs)), limitMs)
     this.#listen(options.socket)
   }
 
@@ -75,54 +84,89 @@ export class ClientLogin {
 
   #data(chunk: Buffer): void {
     this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk])
+    this.#advance()
+  }
+
+  #advance(): void {
     try {
-      while (this.#phase !== 'done' && this.#next()) {
+      while (this.#next()) {
         // each turn takes one message off the buffer
       }
     } catch (error) {
-      if (error instanceof ShardwayError) return this.#refuse(error)
-      this.#options.environment.logWarning('internal error at login', { error: String(error) })
-      this.#refuse(new ShardwayError('internal', 'XX000', 'internal error of the proxy'))
+      this.#failed(error)
     }
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof ShardwayError) return this.#refuse(error)
+    this.#options.environment.logWarning('internal error at login', { error })
+    this.#refuse(new ShardwayError('internal', 'XX000', 'internal error of the proxy'))
   }
 
   #refuse(error: ShardwayError): void {
     if (this.#phase === 'done') return
-    this.#socket.end(errorOf(error, 'FATAL'))
+    const { user, database } = this.#request
+    // Only what concerns who the client is: a crowd before a full house would fill the log.
+    if (user !== '' && /^(28|3D)/.test(error.sqlstate)) {
+      const reason = { 'error.code': error.code, 'error.message': error.message }
+      const client = { 'client.address': this.#socket.remoteAddress, user, database }
+      this.#options.environment.logWarning('a client was not let in', { event: 'login-refused', ...client, ...reason })
+    }
+    // In the middle of a handshake a message would only be garbage.
+    if (this.#phase === 'handshake') this.#socket.destroy()
+    else this.#socket.end(errorOf(error, 'FATAL'))
     this.#socket.destroySoon()
     this.#closed()
   }
 
-  /** Takes one message; false when more bytes are needed. */
+  /** Takes one message; false when more bytes are needed, or a promise's end. */
   #next(): boolean {
-    if (this.#phase === 'first' || this.#phase === 'startup') return this.#firstPacket()
-    const size = this.#buffer.length
-    if (size < 1) return false
-    if (this.#buffer[0] !== code.PASSWORD) {
-      throw new ShardwayError(
-        'protocol_violation',
-        '08P01',
-        `expected SASL response, got message type ${this.#buffer[0] ?? 0}`,
-      )
+    if (this.#phase === 'startup') return this.#firstPacket()
+    if (this.#phase !== 'password' || this.#buffer.length < 1) return false
+    const size = passwordMessageBytes(this.#buffer)
+    if (size === 0) return false
+    const body = this.#buffer.subarray(5, size)
+    this.#buffer = this.#buffer.subarray(size)
+    const answer = this.#exchange?.answer(body)
+    if (answer === undefined) throw violation('no authentication is under way')
+    return this.#wait(answer, found => this.#judge(found))
+  }
+
+  /** Goes on with a value that is there or comes later; true when the next message may be taken at once. */
+  #wait<Value>(value: Value | Promise<Value>, then: (value: Value) => void): boolean {
+    if (!(value instanceof Promise)) {
+      then(value)
+      return true
     }
-    if (size < 5) return false
-    const length = this.#buffer.readUInt32BE(1)
-    if (length < 4 || length > MAX_PASSWORD_BYTES) throw violation('invalid message length')
-    if (size < 1 + length) return false
-    const body = this.#buffer.subarray(5, 1 + length)
-    this.#buffer = this.#buffer.subarray(1 + length)
-    this.#sasl(body)
-    return true
+    this.#phase = 'waiting'
+    this.#socket.pause()
+    value.then(
+      found => {
+        if (this.#phase === 'done') return
+        try {
+          then(found)
+        } catch (error) {
+          return this.#failed(error)
+        }
+        // `then` has chosen the next phase; after 'done' the socket has another reader.
+        if (this.#after() === 'done') return
+        this.#socket.resume()
+        this.#advance()
+      },
+      (error: unknown) => this.#failed(error),
+    )
+    return false
+  }
+
+  #after(): Phase {
+    return this.#phase
   }
 
   #firstPacket(): boolean {
     const buffer = this.#buffer
-    if (
-      buffer[0] === TLS_HANDSHAKE &&
-      this.#phase === 'first' &&
-      this.#tls === '' &&
-      this.#options.environment.tls !== null
-    ) {
+    const { environment } = this.#options
+    const { tls } = environment
+    if (buffer[0] === TLS_HANDSHAKE && this.#silent && tls !== null) {
       this.#buffer = Buffer.alloc(0)
       this.#startTls(buffer)
       return false
@@ -131,145 +175,114 @@ export class ClientLogin {
     const length = buffer.readUInt32BE(0)
     if (length < 8 || length > MAX_STARTUP_BYTES) throw violation('invalid length of startup packet')
     if (buffer.length < length) return false
+    this.#silent = false
     const request = buffer.readUInt32BE(4)
     if (request === code.SSL_REQUEST || request === code.GSS_REQUEST) {
       // Anything behind the request would be plain text taken for encrypted (CVE-2021-23214).
       if (buffer.length !== 8 || length !== 8) throw violation('received unencrypted data after SSL or GSS request')
       if (this.#tls !== '') throw violation('encryption requested inside TLS')
       this.#buffer = Buffer.alloc(0)
-      if (request === code.SSL_REQUEST && this.#options.environment.tls !== null) {
+      if (request === code.SSL_REQUEST && tls !== null) {
         this.#socket.write('S')
         this.#startTls(null)
       } else this.#socket.write('N')
       return false
     }
     this.#buffer = buffer.subarray(length)
-    if (request === code.CANCEL_REQUEST) return this.#cancel(buffer.subarray(0, length))
-    this.#startup(buffer.subarray(0, length), request)
-    return true
+    const packet = buffer.subarray(0, length)
+    if (request === code.CANCEL_REQUEST) {
+      if (length >= 16) environment.cancel(packet.readInt32BE(8), packet.toString('hex', 12))
+      this.#socket.end()
+      this.#closed()
+      return false
+    }
+    return this.#startup(packet, request)
   }
 
+  /** @param seen a client that began with its handshake, without asking first; null: it asked. */
   #startTls(seen: Buffer | null): void {
     const context = this.#options.environment.tls
     if (context === null) return
     const plain = this.#socket
     plain.off('data', this.#onData)
-    if (seen !== null) plain.unshift(seen)
-    const secured = new tls.TLSSocket(plain, {
-      isServer: true,
-      secureContext: context.secureContext,
-      ALPNProtocols: ['postgresql'],
-    })
-    this.#tls = 'TLS'
-    this.#socket = secured
-    secured.on('secure', () => {
-      this.#tls = `${secured.getProtocol() ?? 'TLS'}/${secured.getCipher().name}`
-    })
-    this.#listen(secured)
+    this.#phase = 'handshake'
+    this.#endPoint = context.endPoint
+    context.secure(plain, seen, secured => this.#secured(secured, seen !== null))
   }
 
-  #cancel(packet: Buffer): boolean {
-    if (packet.length >= 16) {
-      this.#options.environment.cancel(packet.readInt32BE(8), packet.toString('hex', 12))
-    }
-    this.#socket.end()
-    this.#closed()
-    return false
-  }
-
-  #startup(packet: Buffer, version: number): void {
-    if (version >>> 16 !== 3) {
-      throw new ShardwayError(
-        'protocol_version',
-        '0A000',
-        `unsupported frontend protocol ${version >>> 16}.${version & 0xffff}: server supports 3.0`,
-      )
-    }
-    this.#parameters = readParameters(packet)
-    this.#user = this.#parameters.get('user') ?? ''
-    this.#database = this.#parameters.get('database') ?? this.#user
-    if (this.#user === '')
-      throw new ShardwayError('no_user', '28000', 'no PostgreSQL user name specified in startup packet')
-    if (this.#parameters.has('replication') && this.#parameters.get('replication') !== 'false') {
-      throw new ShardwayError('replication', '0A000', 'replication connections through the proxy are not supported', {
-        hint: 'Connect to the server itself.',
-      })
-    }
-    this.#checkTls()
-    this.#negotiate(version)
-    const { environment, over } = this.#options
-    if (over && !isConsole(this.#database)) {
-      throw new ShardwayError('too_many_clients', '53300', 'no more connections allowed (max_client_conn)', {
-        hint: 'Raise [pool] max_client_conn.',
-      })
-    }
-    if (environment.draining && !isConsole(this.#database)) {
-      throw new ShardwayError('shutting_down', '57P01', 'the proxy is shutting down')
-    }
-    if (environment.config.auth.method === 'trust') return this.#authenticated()
-    this.#scram = new ScramServer(environment.users.verifiersOf(this.#user))
-    this.#phase = 'sasl-initial'
-    const mechanisms = Buffer.from(`\0\0\0\x0a${SCRAM}\0\0`, 'latin1')
-    this.#socket.write(frame(code.AUTHENTICATION, mechanisms))
-  }
-
-  #checkTls(): void {
-    const mode = this.#options.environment.config.listen.tls.mode
-    if (this.#tls !== '' || mode === 'disable' || mode === 'allow' || mode === 'prefer') return
-    throw new ShardwayError('tls_required', '28000', 'TLS is required', { hint: 'Connect with sslmode=require.' })
-  }
-
-  /** Newer minor versions and unknown protocol options are answered by what is spoken here. */
-  #negotiate(version: number): void {
-    const unknown = [...this.#parameters.keys()].filter(name => name.startsWith('_pq_.'))
-    if ((version & 0xffff) === 0 && unknown.length === 0) return
-    const head = Buffer.alloc(8)
-    head.writeInt32BE(0, 0) // minor version
-    head.writeInt32BE(unknown.length, 4)
-    this.#socket.write(
-      frame(code.NEGOTIATE_VERSION, Buffer.concat([head, Buffer.from(unknown.map(name => `${name}\0`).join(''))])),
-    )
-  }
-
-  #sasl(body: Buffer): void {
-    if (this.#scram === null) throw violation('no SASL exchange is under way')
-    if (this.#phase === 'sasl-initial') {
-      const nameEnd = body.indexOf(0)
-      if (nameEnd < 0 || nameEnd + 5 > body.length) throw violation('malformed SASL initial response')
-      if (body.toString('latin1', 0, nameEnd) !== SCRAM) throw violation('client selected an invalid SASL mechanism')
-      const length = body.readInt32BE(nameEnd + 1)
-      if (length !== body.length - nameEnd - 5) throw violation('malformed SASL initial response')
-      const first = this.#scram.first(body.subarray(nameEnd + 5))
-      this.#phase = 'sasl-response'
-      this.#socket.write(frame(code.AUTHENTICATION, Buffer.concat([Buffer.from([0, 0, 0, 11]), first])))
+  #secured(socket: TLSSocket, direct: boolean): void {
+    if (this.#phase === 'done') {
+      socket.destroy()
       return
     }
-    const final = this.#scram.final(body)
-    if (final === null) {
-      throw new ShardwayError('bad_password', '28P01', `password authentication failed for user "${this.#user}"`)
+    this.#silent = false
+    this.#tls = describeTls(socket)
+    this.#socket = socket
+    this.#phase = 'startup'
+    this.#listen(socket)
+    // Another protocol's client must not be talked into speaking this one (ALPACA); Postgres demands it too.
+    if (direct && socket.alpnProtocol !== ALPN) {
+      this.#refuse(violation('received direct SSL connection request without ALPN protocol negotiation extension'))
     }
-    this.#socket.write(frame(code.AUTHENTICATION, Buffer.concat([Buffer.from([0, 0, 0, 12]), final])))
-    this.#authenticated()
   }
 
-  #authenticated(): void {
+  #startup(packet: Buffer, version: number): boolean {
+    refuseVersion(version)
+    const parameters = readParameters(packet)
+    const user = parameters.get('user') ?? ''
+    const database = parameters.get('database') || user
+    const request = { version, parameters, user, database }
+    this.#request = request
+    const { environment, over } = this.#options
+    refuseRequest(request)
+    refuseTransport(environment, this.#socket, user)
+    const negotiated = negotiation(request)
+    if (negotiated !== null) this.#socket.write(negotiated)
+    refuseMore(environment, over, database)
+    const { authentication } = environment
+    const address = this.#socket.remoteAddress ?? ''
+    const method = authentication.methodFor({ address, tls: this.#tls !== '', user, database })
+    return this.#wait(authentication.account(user, database), account => this.#begin(method, account))
+  }
+
+  #begin(method: Method, account: Account): void {
+    this.#account = account
+    if (method === 'trust') return this.#authenticated(NO_SECRET)
+    if (method === 'cert') {
+      if (!hasCertificate(this.#socket)) throw certificateRequired()
+      if (!account.exists || certifiedName(this.#socket) !== this.#request.user) throw certificateRefused(account.name)
+      return this.#authenticated(NO_SECRET)
+    }
+    this.#exchange = this.#options.environment.authentication.exchange(method, account, this.#endPoint)
+    this.#phase = 'password'
+    this.#socket.write(this.#exchange.request)
+  }
+
+  #judge({ reply, verdict, secret }: Answer): void {
+    if (verdict === 'wrong') {
+      const { user, database } = this.#request
+      this.#options.environment.authentication.failed(user, database)
+      throw new ShardwayError('bad_password', '28P01', `password authentication failed for user "${user}"`)
+    }
+    this.#phase = 'password'
+    if (reply !== null) this.#socket.write(reply)
+    if (verdict === 'right') this.#authenticated(secret)
+  }
+
+  #authenticated(secret: ServerSecret): void {
     const { environment } = this.#options
-    const known = isConsole(this.#database) || environment.database(this.#database) !== null
-    if (!known) {
-      throw new ShardwayError('no_such_database', '3D000', `database "${this.#database}" does not exist`)
+    const { user, database, parameters } = this.#request
+    const console = isConsole(database)
+    if (!console && environment.database(database) === null) {
+      throw new ShardwayError('no_such_database', '3D000', `database "${database}" does not exist`)
     }
-    if (!environment.users.mayEnter(this.#user, this.#database)) {
-      throw new ShardwayError(
-        'not_admitted',
-        '28000',
-        `user "${this.#user}" may not enter database "${this.#database}"`,
-        {
-          hint: isConsole(this.#database)
-            ? 'The console needs admin = true or stats = true.'
-            : 'See [[users]] databases.',
-        },
-      )
+    const account = this.#account
+    if (account === null || !environment.authentication.admits(account, database)) {
+      throw new ShardwayError('not_admitted', '28000', `user "${user}" may not enter database "${database}"`, {
+        hint: console ? 'The console needs admin = true or stats = true.' : 'See [[users]] databases.',
+      })
     }
+    environment.authentication.succeeded(account, database, secret)
     this.#phase = 'done'
     clearTimeout(this.#timer)
     const socket = this.#socket
@@ -277,24 +290,6 @@ export class ClientLogin {
     socket.off('data', this.#onData)
     socket.off('close', this.#onClose)
     socket.write(authenticationOk)
-    this.#options.onLoggedIn({
-      socket,
-      user: this.#user,
-      database: this.#database,
-      parameters: this.#parameters,
-      tls: this.#tls,
-      rest: this.#buffer,
-    })
+    this.#options.onLoggedIn({ socket, user, database, parameters, tls: this.#tls, rest: this.#buffer })
   }
-}
-
-/** The admin console's database and the name that PgBouncer's tools use. */
-export function isConsole(database: string): boolean {
-  return database === 'shardway' || database === 'pgbouncer'
-}
-
-function timedOut(): ShardwayError {
-  return new ShardwayError('login_timeout', '08P01', 'client_login_timeout', {
-    detail: `The client did not log in within ${LOGIN_TIMEOUT_MS} ms.`,
-  })
 }

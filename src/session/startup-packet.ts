@@ -1,5 +1,6 @@
 /** The startup packet's parameters. https://www.postgresql.org/docs/current/protocol-message-formats.html */
 import { ShardwayError } from '../errors/shardway-error.ts'
+import { PASSWORD } from '../protocol/codes.ts'
 
 export function readParameters(packet: Buffer): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>()
@@ -13,6 +14,20 @@ export function readParameters(packet: Buffer): ReadonlyMap<string, string> {
   }
   if (offset !== packet.length - 1) throw violation('invalid startup packet layout: expected terminator as last byte')
   return parameters
+}
+
+/** PG_MAX_AUTH_TOKEN_LENGTH of Postgres, and the length itself. */
+const MAX_PASSWORD_BYTES = 65_539
+
+/** Length of the password or SASL message that the buffer begins with; 0 while it is not all there. Throws for any other. */
+export function passwordMessageBytes(buffer: Buffer): number {
+  const type = buffer[0]
+  if (type === undefined) return 0
+  if (type !== PASSWORD) throw violation(`expected password response, got message type ${type}`)
+  if (buffer.length < 5) return 0
+  const length = buffer.readUInt32BE(1)
+  if (length < 4 || length > MAX_PASSWORD_BYTES) throw violation('invalid message length')
+  return buffer.length < 1 + length ? 0 : 1 + length
 }
 
 export function violation(message: string): ShardwayError {

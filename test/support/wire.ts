@@ -66,6 +66,11 @@ export class Wire {
     return new Wire(socket)
   }
 
+  /** On a connection that somebody else has made, TLS for one. */
+  static over(socket: Socket): Wire {
+    return new Wire(socket)
+  }
+
   /** Logged in and ready. */
   static async connect(options: WireOptions): Promise<Wire> {
     const wire = await Wire.open(options)

@@ -1,4 +1,5 @@
 /** `shardway check`: everything that would not work, named at once. Changes nothing anywhere. */
+import { Users } from '../../auth/users.ts'
 import type { Config, DatabaseConfig } from '../../config/schema.ts'
 import { controlLogin, withConnection } from './connect.ts'
 import { schemaDifferences } from './differences.ts'
@@ -15,6 +16,7 @@ export async function runCheck(config: Config, notes: readonly string[] = []): P
     const colon = note.indexOf(': ')
     return warning(note.slice(0, colon), note.slice(colon + 2))
   })
+  for (const text of new Users(config).warnings(config.auth.method)) findings.push(warning('users', text))
   for (const database of config.databases) findings.push(...(await checkDatabase(config, database)))
   return findings
 }

@@ -25,13 +25,18 @@ export function serverLogins(database: DatabaseConfig, users: readonly UserConfi
   if (database.server_user !== undefined) {
     return [{ setting: 'server_user', user: database.server_user, password: database.server_password }]
   }
-  return users
-    .filter(user => user.databases === undefined || user.databases.includes(database.name))
-    .map(user => ({
-      setting: `users "${user.name}"`,
-      user: user.name,
-      password: user.password.find(one => !one.startsWith('SCRAM-SHA-256$')),
-    }))
+  return (
+    users
+      .filter(user => user.databases === undefined || user.databases.includes(database.name))
+      // Of whom only verifiers are known no login can be tried: verifiers.ts looks at those.
+      .filter(user => user.password.length === 0 || user.password.some(isPlain))
+      .map(user => ({ setting: `users "${user.name}"`, user: user.name, password: user.password.find(isPlain) }))
+  )
+}
+
+/** False for SCRAM verifiers and md5 hashes. */
+export function isPlain(secret: string): boolean {
+  return !secret.startsWith('SCRAM-SHA-256$') && !/^md5[0-9a-f]{32}$/.test(secret)
 }
 
 export interface ConnectFailure {

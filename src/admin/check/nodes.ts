@@ -2,6 +2,7 @@
 import type { Client } from 'pg'
 import type { Config, DatabaseConfig, ShardConfig } from '../../config/schema.ts'
 import { controlLogin, serverLogins, withConnection } from './connect.ts'
+import { passedThrough, storedVerifiers, verifierFindings } from './verifiers.ts'
 import { type Finding, failure, warning } from './finding.ts'
 
 export interface NodeFacts {
@@ -58,6 +59,14 @@ export async function checkNode(
   }
   const row = 'result' in asked ? asked.result.rows[0] : undefined
   if (row !== undefined) serverFindings(where, row, database, findings)
+  const through = passedThrough(database, config.users)
+  if (through.length > 0 && row !== undefined) {
+    const names = through.map(user => user.name)
+    const looked = await withConnection(config.server.tls, address, shard.dbname, control, client =>
+      storedVerifiers(client, names),
+    )
+    if ('result' in looked) findings.push(...verifierFindings(where, through, looked.result))
+  }
   for (const login of serverLogins(database, config.users)) {
     if (login.user === control.user && login.password === control.password) continue
     const tried = await withConnection(config.server.tls, address, shard.dbname, login, client =>

@@ -38,7 +38,7 @@ describe('Users', () => {
     expect(users.plainPassword('plain')).toBe('one')
     expect(users.plainPassword('stored')).toBeNull()
     expect(users.plainPassword('unknown')).toBeNull()
-    expect(users.warnings()).toEqual([])
+    expect(users.warnings('scram-sha-256')).toEqual([])
   })
 
   it('only the first of several verifiers with different salts works, which is said', () => {
@@ -46,8 +46,16 @@ describe('Users', () => {
     const users = new Users(config({ name: 'app', password: [first ?? '', second ?? ''] }))
     expect(lets(users, 'app', 'first')).toBe(true)
     expect(lets(users, 'app', 'second')).toBe(false)
-    expect(users.warnings()).toHaveLength(1)
-    expect(users.warnings()[0]).not.toContain('SCRAM-SHA-256$')
+    expect(users.warnings('md5')).toHaveLength(1)
+    expect(users.warnings('md5')[0]).not.toContain('SCRAM-SHA-256$')
+  })
+
+  it('an md5 hash is no SCRAM password, which is said', () => {
+    const users = new Users(config({ name: 'app', password: [`md5${'0'.repeat(32)}`] }))
+    expect(users.warnings('scram-sha-256')).toEqual([
+      'user "app": an md5 hash cannot answer for method "scram-sha-256"',
+    ])
+    expect(users.warnings('md5')).toEqual([])
   })
 
   it('derives once, ahead or at the first login', async () => {

@@ -44,6 +44,7 @@ describe('defaults', () => {
       max_client_conn: 10_000,
       query_wait_timeout: 120_000,
       lanes: true,
+      client_login_timeout: 60_000,
     })
     expect(config.read).toEqual({
       consistency: 'fresh',
@@ -139,11 +140,12 @@ name = "neither"
       SMALL.replace('password = "plain-secret"', 'password_file = "gone"'),
       'users[0].password_file: "gone" cannot be read',
     ],
-    [
-      `[auth]\nmethod = "md5"\n${SMALL}`,
-      'auth.method: "md5" is not yet supported in this release, allowed: scram-sha-256, trust',
-    ],
-    [`[auth]\nquery = "select 1"\n${SMALL}`, 'auth.query: not yet supported in this release'],
+    [`[auth]\nquery = "select 1"\n${SMALL}`, 'auth.query: the query does not contain $1'],
+    [`[auth]\nquery = "select $10"\n${SMALL}`, 'auth.query: the query does not contain $1'],
+    [`[auth]\nmethod = "hba"\n${SMALL}`, 'auth.hba_file: missing'],
+    [`[auth]\nmethod = "cert"\n${SMALL}`, 'listen.tls.mode: method = "cert" needs a verified certificate'],
+    [`[auth]\nmethod = "plain"\n${SMALL.replace('password = "plain-secret"', '')}`, 'users[0].password: missing'],
+    [SMALL.replace('plain-secret', `md5${'0'.repeat(32)}`), 'users[0].password: found an md5 hash'],
     [`[state]\nstore = "etcd"\n${SMALL}`, 'state.store: "etcd" is not yet supported'],
     [`[pool]\nmode = "session"\n${SMALL}`, 'pool.mode: "session" is not yet supported'],
     [`[failover]\nmode = "patroni"\n${SMALL}`, 'failover.mode: "patroni" is not yet supported'],
@@ -160,7 +162,7 @@ name = "neither"
   it('of TLS', () => {
     expect(problems(`[listen.tls]\nmode = "require"\n${SMALL}`)[0]).toContain('listen.tls.cert: missing')
     expect(problems(`[listen.tls]\nmode = "verify-ca"\ncert = "a"\nkey = "b"\n${SMALL}`)[0]).toContain(
-      'not yet supported',
+      'listen.tls.ca: missing',
     )
     expect(problems(`[server.tls]\nmode = "verify-full"\n${SMALL}`)[0]).toContain('server.tls.ca: missing')
     expect(parseConfig(`[server.tls]\nca = "a"\n${SMALL}`, '/x', {}).server.tls).toEqual({
@@ -169,16 +171,15 @@ name = "neither"
     })
   })
 
-  it('need a plain password where the client itself is the server user', () => {
+  it('need a plain password where a login tells the proxy nothing that a server would take', () => {
     const verifier = `SCRAM-SHA-256$4096:${btoa('salt')}$${btoa('stored')}:${btoa('server')}`
-    const found = problems(SMALL.replace('plain-secret', verifier))
+    const text = SMALL.replace('plain-secret', verifier)
+    expect(problems(text)).toEqual([])
+    const found = problems(`[auth]\nmethod = "trust"\n${text}`)
     expect(found).toHaveLength(1)
     expect(found[0]).toContain('databases[0].server_user: missing, so user "app" needs a plain password')
-    expect(
-      problems(
-        SMALL.replace('plain-secret', verifier).replace('name = "app"\n[[d', 'name = "app"\nserver_user = "x"\n[[d'),
-      ),
-    ).toEqual([])
+    const named = text.replace('name = "app"\n[[d', 'name = "app"\nserver_user = "x"\n[[d')
+    expect(problems(`[auth]\nmethod = "trust"\n${named}`)).toEqual([])
   })
 
   it('of a file that is not there', () => {

@@ -1,0 +1,12 @@
+import type { Socket } from 'node:net'
+
+/** What is known of a client that was let in. */
+export interface LoggedIn {
+  readonly socket: Socket
+  readonly user: string
+  readonly database: string
+  readonly parameters: ReadonlyMap<string, string>
+  readonly tls: string
+  /** Bytes that came behind the login; the next 'data' continues them. */
+  readonly rest: Buffer
+}

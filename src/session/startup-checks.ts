@@ -1,0 +1,88 @@
+/** What a startup packet may not ask for, before anybody is asked for a password. */
+import type { Socket } from 'node:net'
+import tls from 'node:tls'
+import { isConsole } from '../auth/users.ts'
+import type { Environment } from '../execute/environment.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { frame } from '../protocol/backend-messages.ts'
+import { NEGOTIATE_VERSION } from '../protocol/codes.ts'
+import { certifiedName, hasCertificate } from './client-tls.ts'
+
+export interface StartupRequest {
+  readonly version: number
+  readonly parameters: ReadonlyMap<string, string>
+  readonly user: string
+  readonly database: string
+}
+
+/** @throws ShardwayError */
+export function refuseVersion(version: number): void {
+  if (version >>> 16 === 3) return
+  throw new ShardwayError(
+    'protocol_version',
+    '0A000',
+    `unsupported frontend protocol ${version >>> 16}.${version & 0xffff}: server supports 3.0`,
+  )
+}
+
+/** @throws ShardwayError */
+export function refuseRequest({ parameters, user }: StartupRequest): void {
+  if (user === '') {
+    throw new ShardwayError('no_user', '28000', 'no PostgreSQL user name specified in startup packet')
+  }
+  if (parameters.has('replication') && parameters.get('replication') !== 'false') {
+    throw new ShardwayError('replication', '0A000', 'replication connections through the proxy are not supported', {
+      hint: 'Connect to the server itself.',
+    })
+  }
+}
+
+/** Holds the connection against [listen.tls] mode. @throws ShardwayError */
+export function refuseTransport(environment: Environment, socket: Socket, user: string): void {
+  const { mode } = environment.config.listen.tls
+  if (mode === 'disable' || mode === 'allow' || mode === 'prefer') return
+  if (!(socket instanceof tls.TLSSocket)) {
+    throw new ShardwayError('tls_required', '28000', 'TLS is required', { hint: 'Connect with sslmode=require.' })
+  }
+  if (mode === 'require') return
+  if (!hasCertificate(socket)) throw certificateRequired()
+  if (mode === 'verify-full' && certifiedName(socket) !== user) throw certificateRefused(user)
+}
+
+/** @throws ShardwayError */
+export function refuseMore(environment: Environment, over: boolean, database: string): void {
+  if (isConsole(database)) return
+  if (over) {
+    throw new ShardwayError('too_many_clients', '53300', 'no more connections allowed (max_client_conn)', {
+      hint: 'Raise [pool] max_client_conn.',
+    })
+  }
+  if (environment.draining) throw new ShardwayError('shutting_down', '57P01', 'the proxy is shutting down')
+}
+
+export function certificateRequired(): ShardwayError {
+  return new ShardwayError('certificate_required', '28000', 'connection requires a valid client certificate', {
+    hint: 'Give the client a certificate that [listen.tls] ca has signed (sslcert, sslkey).',
+  })
+}
+
+/** The same for who does not exist as for a certificate of somebody else. */
+export function certificateRefused(user: string): ShardwayError {
+  return new ShardwayError('bad_certificate', '28000', `certificate authentication failed for user "${user}"`)
+}
+
+export function timedOut(limitMs: number): ShardwayError {
+  return new ShardwayError('login_timeout', '08P01', 'client_login_timeout', {
+    detail: `The client did not log in within ${limitMs} ms.`,
+  })
+}
+
+/** Newer minor versions and unknown protocol options are answered by what is spoken here; null when there are none. */
+export function negotiation({ version, parameters }: StartupRequest): Buffer | null {
+  const unknown = [...parameters.keys()].filter(name => name.startsWith('_pq_.'))
+  if ((version & 0xffff) === 0 && unknown.length === 0) return null
+  const head = Buffer.alloc(8)
+  head.writeInt32BE(0, 0) // minor version
+  head.writeInt32BE(unknown.length, 4)
+  return frame(NEGOTIATE_VERSION, Buffer.concat([head, Buffer.from(unknown.map(name => `${name}\0`).join(''))]))
+}
