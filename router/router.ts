@@ -295,8 +295,6 @@ export class Router {
 
 const NO_KEYS: readonly KeySource[] = []
 
-function keysOf(plan: Plan): readonly KeySource[] {
-  const { target } = plan
-  if (target.kind === 'keys') return target.keys
-  return target.kind === 'shard' ? (target.keys ?? NO_KEYS) : NO_KEYS
+function keysOf({ target }: Plan): readonly KeySource[] {
+  return target.kind === 'keys' || target.kind === 'shard' ? (target.keys ?? NO_KEYS) : NO_KEYS
 }

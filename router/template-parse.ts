@@ -2,6 +2,7 @@
 import { INT4, INT8, type Literals } from './literals.ts'
 import { PLACEHOLDER } from './lexer.ts'
 import type { TemplateParse } from './plan.ts'
+import { CONTINUES } from './scan.ts'
 
 /** pg_type.dat */
 const INT4_OID = 23
@@ -19,7 +20,8 @@ export function templateParse(template: string, literals: Literals): TemplatePar
     else {
       const kind = literals.kinds[types.length]
       types.push(kind === INT4 ? INT4_OID : kind === INT8 ? INT8_OID : 0)
-      text += `$${types.length}`
+      // A word may follow without a blank: `x='a'AND`.
+      text += CONTINUES[template.charCodeAt(i + 1)] === 1 ? `$${types.length} ` : `$${types.length}`
     }
   }
   const tail = Buffer.alloc(3 + 4 * types.length)

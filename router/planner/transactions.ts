@@ -27,12 +27,17 @@ export function planTransaction(a: Analysis, statement: TransactionStmt): Sessio
       }
     }
     case 'TRANS_STMT_COMMIT':
+      // A chained block begins at once: temporary tables of the last one may be gone, or there again.
+      if (statement.chain === true) a.touchesPins = true
       return { kind: 'commit', chain: statement.chain === true }
     case 'TRANS_STMT_ROLLBACK':
+      if (statement.chain === true) a.touchesPins = true
       return { kind: 'rollback', chain: statement.chain === true }
+    case 'TRANS_STMT_ROLLBACK_TO':
+      a.touchesPins = true
+      return { kind: 'savepoint' }
     case 'TRANS_STMT_SAVEPOINT':
     case 'TRANS_STMT_RELEASE':
-    case 'TRANS_STMT_ROLLBACK_TO':
       return { kind: 'savepoint' }
     default: {
       a.writes = true

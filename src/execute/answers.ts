@@ -94,6 +94,7 @@ export class Answers implements Owner {
     if (!isStatement(data)) return false
     giveUp(server, data)
     if (running.plain || this.#executor.transaction.state !== 'none' || !mayPrepareAnew(running, data)) return false
+    if (data.settings.signature !== this.#executor.client.settings.signature) return false
     running.again = true
     return true
   }
@@ -134,7 +135,7 @@ export class Answers implements Owner {
   onCopyIn(): void {
     const { running, client } = this.#executor
     if (running !== null && !running.unit.simple) running.complete = false
-    client.output.release(HOLD_REPLICA)
+    client.output.release(HOLD_REPLICA | HOLD_PREPARED)
     client.copyIn()
   }
 
@@ -143,14 +144,19 @@ export class Answers implements Owner {
     if (base === KIND_CLOSE && typeof data === 'number') server.state.evicted.push(data)
     if (base === KIND_LOCAL) {
       const { undo } = data as LocalAnswer
-      if (undo !== null) this.#executor.client.parseDropped(undo as Statement)
+      if (undo !== null && !this.#runsAgain) this.#executor.client.parseDropped(undo as Statement)
       return
     }
     if (base !== KIND_PARSE || data === null) return
     const { statement, client } = data as ParseEntry
     if (statement.name === '') server.state.unnamed = 0
     else server.state.prepared.delete(statement.id)
-    if (client && !(this.#executor.running?.retry ?? false)) this.#executor.client.parseDropped(statement)
+    if (client && !this.#runsAgain) this.#executor.client.parseDropped(statement)
+  }
+
+  get #runsAgain(): boolean {
+    const { running } = this.#executor
+    return running !== null && (running.retry || running.again)
   }
 
   beforeReady(server: ServerConnection, status: number): boolean {

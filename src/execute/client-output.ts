@@ -42,7 +42,12 @@ export class ClientOutput {
     if (this.#reasons === 0 && this.#heldBytes === 0) return this.socket.write(part)
     this.#held.push(part)
     this.#heldBytes += part.length
-    if (this.#reasons !== 0) return this.#heldBytes < MAX_HELD_BYTES
+    if (this.#reasons !== 0) {
+      if (this.#heldBytes < MAX_HELD_BYTES) return true
+      // Only the server's own answer could end these reasons, and it would be paused: from here on nothing is run again.
+      if ((this.#reasons & ~(HOLD_REPLICA | HOLD_PREPARED)) !== 0) return false
+      this.#reasons = 0
+    }
     this.#flush()
     return !this.socket.writableNeedDrain
   }

@@ -128,6 +128,8 @@ export function preliminaryTexts(unit: Unit): string[] | null {
   const texts: string[] = []
   for (const step of unit.steps) {
     // Parse and Describe run nothing, and are made good wherever the block moves to.
+    // A portal with rows left would be lost with the block.
+    if (step.op === OP_EXECUTE && step.buffer.readInt32BE(step.end - 4) !== 0) return null
     if (step.plan === null || step.op === OP_PARSE || step.op === OP_DESCRIBE_STATEMENT || step.plan.movable) continue
     if (step.plan.command === null || !PRELIMINARY.has(step.plan.command.kind)) return null
     if (step.op === OP_QUERY) texts.push(step.buffer.toString('utf8', step.start + 5, step.end - 1))

@@ -90,7 +90,13 @@ export class Executor {
     const running = this.running
     if (running === null) return
     dropParses(this.client, running.unit.steps)
-    const link = this.transaction.state === 'open' ? this.links.at(this.transaction.shard) : undefined
+    // A part of the unit that ran before on its server must be undone as well.
+    const link =
+      running.server !== null
+        ? this.links.of(running.server)
+        : this.transaction.state === 'open'
+          ? this.links.at(this.transaction.shard)
+          : undefined
     if (link !== undefined && link.server.status !== IN_FAILED_TRANSACTION) {
       // The server's block must fail as well, or what follows would run in it.
       const unit: Unit = { steps: [], complete: running.unit.complete, simple: running.unit.simple, error }
@@ -239,7 +245,7 @@ export class Executor {
   /** The client asked to cancel what it waits for. */
   cancel(): void {
     const { running } = this
-    if (running === null || this.placement.layingSettings) return
+    if (running === null || running.reading || this.placement.layingSettings) return
     if (this.placement.forget()) {
       return this.refuse(new ShardwayError('cancelled', '57014', 'canceling statement due to user request'))
     }

@@ -50,8 +50,10 @@ export class Links {
   }
 
   /** Where a statement goes that any server could run: what it works on may be on the one that the client keeps. */
-  get preferred(): Link | undefined {
-    return this.#links.find(link => link.pins !== null) ?? this.#links[0]
+  preferred(defaultShard: number): Link | undefined {
+    if (this.#links.length < 2) return this.#links[0]
+    const pinned = this.#links.filter(link => link.pins !== null)
+    return pinned.find(link => link.shard === defaultShard) ?? pinned[0] ?? this.#links[0]
   }
 
   all(): Iterable<Link> {

@@ -32,7 +32,10 @@ export function notePins(
 ): void {
   const names: unknown = JSON.parse(row[0] ?? '[]')
   const temporary = Array.isArray(names) ? names.map(String) : []
-  client.temporaryNames = temporary.length === 0 ? null : new Set(temporary)
+  // Those of another shard's server are never asked for by name: what needs them runs on the default shard.
+  if (link.shard === client.database.defaultShard) {
+    client.temporaryNames = temporary.length === 0 ? null : new Set(temporary)
+  }
   if (!settled) return
   if (temporary.length === 0) link.unpin(TEMPORARY)
   for (const [i, [reason]] of CAUSES.entries()) if (row[i + 1] === 'f') link.unpin(reason)

@@ -64,6 +64,8 @@ export class Placement implements Waiter {
       const link = this.#executor.links.of(running.server)
       if (link === undefined) return
       this.#cutAtSecondShard(running, unit, link.shard)
+      // What went before in the unit has run: it cannot begin anew.
+      running.plain = true
       return this.#executor.emit(running, link)
     }
     const shards = unit.steps.filter(step => step.shard !== ANY_SHARD)
@@ -95,7 +97,10 @@ export class Placement implements Waiter {
     running.scout = isScout(running.unit) && (!unit.complete || transaction.state === 'virtual')
     // The only shard that has every relation.
     if (shard === ANY_SHARD && isScout(unit)) shard = this.#executor.client.database.defaultShard
-    if (shard === ANY_SHARD) shard = this.#executor.links.preferred?.shard ?? this.#executor.client.homeShard
+    if (shard === ANY_SHARD)
+      shard =
+        this.#executor.links.preferred(this.#executor.client.database.defaultShard)?.shard ??
+        this.#executor.client.homeShard
     running.shard = shard
     this.#acquire(running, shard)
   }
@@ -195,14 +200,15 @@ export class Placement implements Waiter {
   }
 
   /** Statements that the client will decode by what another server described are compared with that first. */
-  #prepareUnseen(running: RunningUnit, link: Link): void {
-    const statement = unseenStatement(link.server, running.unit.steps)
+  #prepareUnseen(running: RunningUnit, link: Link, from = 0): void {
+    const at = unseenStatement(link.server, running.unit.steps, from)
+    const statement = running.unit.steps[at]?.statement ?? null
     if (statement === null) return this.#executor.emit(running, link)
     this.layingSettings = true
     prepareCompared(link.server, statement, this.#executor.client.environment.statements, error => {
       this.layingSettings = false
       if (this.#executor.closed) return
-      if (error === null) return this.#prepareUnseen(running, link)
+      if (error === null) return this.#prepareUnseen(running, link, at + 1)
       this.#executor.refuse(error, link.server)
     })
   }

@@ -37,8 +37,10 @@ export class SharedStatements {
   /** The one object for all RowDescriptions of the statement that mean the same columns, so that comparing them is comparing objects. */
   shape(statement: Statement, frame: Buffer): Buffer {
     const shared = this.#byKey.get(statement.key)
-    if (shared === undefined || shared.id !== statement.id) return frame
     const columns = columnsOf(frame)
+    const before = statement.described
+    if (before !== null && columnsOf(before) === columns) return before
+    if (shared === undefined || shared.id !== statement.id) return frame
     const known = shared.shapes.find(shape => columnsOf(shape) === columns)
     if (known === undefined) shared.shapes.push(frame)
     return known ?? frame

@@ -15,7 +15,15 @@ import { isPrepared, parseFor, register } from './emit.ts'
 import type { RunningUnit } from './running-unit.ts'
 import type { SharedStatements } from './shared-statements.ts'
 import { serverNameOf, type Statement } from './statement.ts'
-import { OP_BIND, OP_DESCRIBE_PORTAL, OP_DESCRIBE_STATEMENT, OP_PARSE, type Step, type Unit } from './unit.ts'
+import {
+  OP_BIND,
+  OP_DESCRIBE_PORTAL,
+  OP_DESCRIBE_STATEMENT,
+  OP_EXECUTE,
+  OP_PARSE,
+  type Step,
+  type Unit,
+} from './unit.ts'
 
 /** A server's own refusal of a statement whose result type has changed. */
 export function isStale(fields: SeenFields): boolean {
@@ -27,14 +35,16 @@ export function giveUp(server: ServerConnection, statement: Statement): void {
   if (server.state.prepared.delete(statement.id)) server.state.evicted.push(statement.id)
 }
 
-/** True when nothing of the unit was answered before `statement` failed, and the client is told its result type in the same unit. */
+/** True when the unit runs nothing but `statement`, once at most, as it was parsed, and tells the client its result type. */
 export function mayPrepareAnew(running: RunningUnit, statement: Statement): boolean {
   const { steps, complete, error } = running.unit
   // Its own Parse may stand before: that was answered by us, and the answer is held back (`answersParse`).
   const first = steps[0]?.op === OP_PARSE && steps[0].statement === statement ? steps[1] : steps[0]
   if (!complete || error !== null || first?.statement !== statement || statement.key === '') return false
+  if (steps.some(step => step.statement !== null && step.statement !== statement)) return false
+  if (steps.filter(step => step.op === OP_EXECUTE).length > 1) return false
   if (first.op === OP_DESCRIBE_STATEMENT) return true
-  return first.op === OP_BIND && isDescribed(steps)
+  return first.op === OP_BIND && isDescribed(steps, statement)
 }
 
 /** The unit begins with a Parse of what the server has already: should that be stale, the unit runs once more from its beginning. */
@@ -44,21 +54,25 @@ export function answersParse(server: ServerConnection, unit: Unit): boolean {
   return server.state.prepared.has(first.statement.id)
 }
 
-function isDescribed(steps: readonly Step[]): boolean {
-  return steps.some(({ op }) => op === OP_DESCRIBE_PORTAL || op === OP_DESCRIBE_STATEMENT)
+function isDescribed(steps: readonly Step[], statement: Statement): boolean {
+  return steps.some(
+    step => step.statement === statement && (step.op === OP_DESCRIBE_PORTAL || step.op === OP_DESCRIBE_STATEMENT),
+  )
 }
 
 /**
  * A statement that the unit runs without asking for its result type, which the client knows from before, and of which it is not
- * known that this server has it with the same.
+ * known that this server has it with the same: the place of its Bind from `from` on, or -1.
  */
-export function unseenStatement(server: ServerConnection, steps: readonly Step[]): Statement | null {
-  for (let i = 0; i < steps.length; i++) {
+export function unseenStatement(server: ServerConnection, steps: readonly Step[], from: number): number {
+  for (let i = from; i < steps.length; i++) {
     const { op, statement } = steps[i] as Step
     if (op !== OP_BIND || statement === null || statement.described === null || statement.key === '') continue
-    if (server.state.prepared.get(statement.id) !== statement.described) return isDescribed(steps) ? null : statement
+    // Parsed under other settings it must not be parsed again under these.
+    if (statement.settings.signature !== server.state.settings.signature) continue
+    if (server.state.prepared.get(statement.id) !== statement.described && !isDescribed(steps, statement)) return i
   }
-  return null
+  return -1
 }
 
 /** Prepares it anew and has it described; the error is Postgres's own when the client knows another result. */

@@ -22,6 +22,7 @@ describe('a template as a statement with parameters', () => {
     [`SELECT a FROM t WHERE s = 'it''s' AND id=5`, 'SELECT a FROM t WHERE s = $1 AND id=$2', [0, 23]],
     [`SELECT "grün" FROM täble WHERE id = 1`, 'SELECT "grün" FROM täble WHERE id = $1', [23]],
     ['SELECT a FROM t /* 7 */ WHERE id = 5 -- 8', 'SELECT a FROM t   WHERE id = $1  ', [23]],
+    [`SELECT a FROM t WHERE s='x'AND id=5`, 'SELECT a FROM t WHERE s=$1 AND id=$2', [0, 23]],
     ['SELECT a FROM t1 WHERE x2 = 3', 'SELECT a FROM t1 WHERE x2 = $1', [23]],
   ])('%s', (sql, text, types) => {
     expect(parseOf(sql)).toEqual({ text, types, declared: types })

@@ -74,6 +74,14 @@ describe.each([1, 2])('sessions that keep a server of two shards, workers=%i', w
     expect(await value(wire, 'SELECT count(*) FROM kept')).toBe('0')
     await wire.run('DISCARD TEMP')
     expect(await pins()).toEqual([])
+    await wire.run('BEGIN')
+    await wire.run('SAVEPOINT s')
+    await wire.run('CREATE TEMP TABLE customers (id int, name text)')
+    expect(rowsOf(await wire.run('SELECT name FROM customers WHERE id = 7'))).toEqual([])
+    await wire.run('ROLLBACK TO s')
+    expect(errorOf(await wire.query('SELECT count(*) FROM customers'))?.['C']).toBe('0A000')
+    await wire.run('ROLLBACK')
+    expect(await pins()).toEqual([])
   })
 
   it('what failed keeps no server', async () => {

@@ -122,6 +122,23 @@ describe.each([1, 2])('prepared statements whose result type changes, workers=%i
     }
   })
 
+  it('what ran before in the same unit is never undone by a second run', async () => {
+    await twin.same(prepare('a'))
+    await twin.same(run('a', 1))
+    await behind('ALTER TABLE items ALTER n TYPE bigint')
+    const { proxy } = twin
+    proxy.send(
+      frames.parse(`UPDATE items SET name = 'changed' WHERE id = 1`),
+      frames.bind(),
+      frames.execute(),
+      frames.flush,
+    )
+    expect((await proxy.until('C')).map(({ type }) => type).join('')).toBe('12C')
+    const messages = await exchange(proxy, run('a', 1, true))
+    expect(errorOf(messages)?.['C']).toBe('0A000')
+    expect(rowsOf(await proxy.run('SELECT name FROM items WHERE id = 1'))).toEqual([['item']])
+  })
+
   it('a name prepared again at the start of a block is answered at once', async () => {
     for (let round = 0; round < 3; round++) {
       await twin.same(frames.query('BEGIN'))
