@@ -28,7 +28,6 @@ export interface Login extends ServerAddress {
   readonly database: string
   readonly user: string
   readonly password: string | null
-  readonly timeoutMs: number
 }
 
 const MAX_LOGIN_FRAME_BYTES = 1024 * 1024
@@ -46,9 +45,12 @@ function unavailable(address: ServerAddress, reason: string, cause?: unknown): S
 }
 
 /** Resolves with a socket that nobody reads yet. Rejects with ShardwayError 08006. */
-export async function openServer(login: Login): Promise<{ socket: net.Socket; identity: ServerIdentity }> {
-  const socket = await openSocket(login)
-  const timer = setTimeout(() => socket.destroy(new Error('login timed out')), login.timeoutMs)
+export async function openServer(
+  login: Login,
+  timeoutMs: number,
+): Promise<{ socket: net.Socket; identity: ServerIdentity }> {
+  const socket = await openSocket({ ...login, timeoutMs })
+  const timer = setTimeout(() => socket.destroy(new Error('login timed out')), timeoutMs)
   try {
     const identity = await logIn(socket, login)
     return { socket, identity }

@@ -17,7 +17,6 @@ export function notYetProblems(file: Raw): string[] {
   }
   only(table(file, 'auth'), 'method', ['scram-sha-256', 'trust'], ['md5', 'plain', 'cert', 'hba'])
   only(table(file, 'state'), 'store', ['file'], ['etcd'])
-  only(table(file, 'pool'), 'mode', ['transaction'], ['session', 'statement'])
   only(table(file, 'failover'), 'mode', ['managed', 'off'], ['patroni'])
   // Clients' certificates are not looked at: a mode that promises it must not be served.
   const tls = ['disable', 'allow', 'prefer', 'require']
@@ -31,7 +30,10 @@ export function notYetProblems(file: Raw): string[] {
   refuse(table(file, 'read'), 'fleet')
   refuse(table(file, 'failover'), 'fence_command')
   refuse(table(file, 'failover'), 'rejoin_command')
-  for (const user of list(file, 'users')) refuse(user, 'max_statements_per_second')
+  for (const entry of [...list(file, 'users'), ...list(file, 'databases')]) {
+    refuse(entry, 'max_statements_per_second')
+    refuse(entry, 'max_concurrent_statements')
+  }
   return problems
 }
 

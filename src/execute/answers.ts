@@ -190,7 +190,7 @@ export class Answers implements Owner {
   #scoutDone(server: ServerConnection, running: RunningUnit): void {
     const executor = this.#executor
     const link = executor.links.of(server)
-    if (link !== undefined && executor.links.pins.size === 0) executor.links.release(link)
+    if (link !== undefined && !executor.keepsServers) executor.links.release(link)
     running.scout = false
     running.server = null
     if (running.failed && executor.transaction.state === 'virtual') executor.transaction.to('failed')
@@ -209,6 +209,7 @@ export class Answers implements Owner {
     client.database.stats.queries += running.queries
     if (status !== IDLE) {
       if (transaction.state === 'none') this.#blockBegan(running)
+      else if (running.commits) transaction.startedUs = now // AND CHAIN
       // What failed must not be run again elsewhere.
       if (status === IN_FAILED_TRANSACTION) transaction.prelude?.splice(-running.preliminaries, running.preliminaries)
       return
@@ -227,8 +228,7 @@ export class Answers implements Owner {
   /** BEGIN stood among the unit's statements: what they did ends with the block, not with the unit. */
   #blockBegan(running: RunningUnit): void {
     const { transaction } = this.#executor
-    transaction.to('open')
-    transaction.shard = running.shard
+    transaction.opened(running.shard, running.startedUs)
     transaction.marks = running.marks
     transaction.changesCatalog = running.changesCatalog
     for (const name of running.settings ?? []) transaction.settings.add(name)
@@ -276,7 +276,7 @@ export class Answers implements Owner {
     closeMarks(running?.marks ?? null, true)
     client.output.release(HOLD_MARKS | HOLD_CATALOG)
     if (running === null || running.server !== server) {
-      if (inBlock || links.pins.size > 0) client.fatal(lostError(error, false))
+      if (inBlock || executor.keepsServers) client.fatal(lostError(error, false))
       return
     }
     // Half a row is on its way: no error can be said any more.
@@ -284,7 +284,7 @@ export class Answers implements Owner {
     if (running.reading) return client.fatal(lostError(error, running.mayCommit))
     if ((client.output.holding & HOLD_REPLICA) !== 0 && running.complete) return executor.placement.onPrimary(running)
     const reported = lostError(error, running.mayCommit)
-    if (inBlock || links.pins.size > 0) return client.fatal(reported)
+    if (inBlock || executor.keepsServers) return client.fatal(reported)
     client.database.stats.errors++
     client.copyEnded()
     client.output.release(HOLD_REPLICA)

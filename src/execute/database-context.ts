@@ -9,18 +9,21 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { Config, DatabaseConfig } from '../config/schema.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { DatabaseStats } from '../observe/database-stats.ts'
-import type { Watermark } from '../process/messages.ts'
+import type { PoolPlace, Watermark } from '../process/messages.ts'
+import { DatabaseUsers } from './database-users.ts'
 import { type DatabaseTopology, type Node, primaryOf, type Shard, shardNamed } from '../topology/topology.ts'
 
 const PLAN_BYTES = 16 * 1024 * 1024
-const CONNECT_TIMEOUT_MS = 15_000
-const LIFETIME_MS = 3_600_000
-const IDLE_TIMEOUT_MS = 600_000
 
 export interface PoolServices {
   /** Servers that this worker may open in the pool. */
   shareOf(pool: string): number
   wantShare(pool: string): void
+  /** One more connection is wanted; `Pool.permit` answers. */
+  wantPermit(place: PoolPlace, reserve: boolean): void
+  permitBack(place: PoolPlace, reserve: boolean): void
+  /** This worker's part of a number of connections that are kept open, over all workers. */
+  partOf(count: number): number
   suspect(database: string, shard: string, address: string): void
   plainPassword(user: string): string | null
   /** PEM text of [server.tls] ca. */
@@ -36,6 +39,7 @@ export interface Welcome {
 export class DatabaseContext {
   readonly name: string
   readonly stats = new DatabaseStats()
+  readonly users: DatabaseUsers
   readonly #services: PoolServices
   readonly #pools = new Map<string, Pool>()
   /** What is asked for with every statement, until the next topology: shards and primaries' pools by index. */
@@ -46,6 +50,7 @@ export class DatabaseContext {
   #topology: DatabaseTopology | null = null
   #catalog: Catalog | null = null
   #router: Router | null = null
+  #paused = false
   /** Parameters that a new client is told, by settings signature and user. */
   readonly welcomes = new Map<string, Welcome>()
 
@@ -54,6 +59,7 @@ export class DatabaseContext {
     this.#config = config
     this.#database = database
     this.#services = services
+    this.users = new DatabaseUsers(database.name, config)
   }
 
   get pools(): ReadonlyMap<string, Pool> {
@@ -80,8 +86,8 @@ export class DatabaseContext {
   }
 
   update(config: Config, database: DatabaseConfig, topology: DatabaseTopology | null, catalog: Catalog | null): void {
-    this.#config = config
-    this.#database = database
+    const same = config === this.#config && topology === this.#topology && catalog === this.#catalog
+    if (config !== this.#config) this.#configure(config, database)
     if (topology !== null && topology !== this.#topology) {
       this.#topology = topology
       this.#shards = []
@@ -92,7 +98,8 @@ export class DatabaseContext {
       this.#catalog = catalog
       for (const pool of this.#pools.values()) pool.setPatch(this.#patch(pool.options.shard))
     }
-    this.welcomes.clear()
+    // A heartbeat changes nothing: logins need no server for its sake.
+    if (!same) this.welcomes.clear()
     if (this.#topology === null || this.#catalog === null) return
     if (this.#router === null) {
       this.#router = new Router({
@@ -102,6 +109,18 @@ export class DatabaseContext {
         planner: planStatement,
       })
     } else this.#router.update(this.#catalog, this.#topology)
+  }
+
+  #configure(config: Config, database: DatabaseConfig): void {
+    this.#config = config
+    this.#database = database
+    this.users.configure(config)
+    for (const pool of this.#pools.values()) pool.settings = this.users.settingsOf(pool.options.user)
+  }
+
+  setPaused(paused: boolean): void {
+    this.#paused = paused
+    for (const pool of this.#pools.values()) pool.setPaused(paused)
   }
 
   shardAt(index: number): Shard {
@@ -164,9 +183,26 @@ export class DatabaseContext {
   }
 
   tick(now: number): void {
+    this.#openMinimum()
     for (const [name, pool] of this.#pools) {
+      const { minSize } = pool.settings
+      if (minSize > 0 || pool.minSize > 0) {
+        const kept = this.#database.server_user !== undefined || this.users.hasClients(pool.options.user)
+        pool.minSize = kept ? this.#services.partOf(minSize) : 0
+      }
       pool.tick(now)
       if (pool.closed) this.#pools.delete(name)
+    }
+  }
+
+  /** min_pool_size counts on every primary from a user's first client on. */
+  #openMinimum(): void {
+    if (this.#topology === null || this.#paused) return
+    for (const user of this.users.connected()) {
+      if (this.users.settingsOf(user).minSize === 0) continue
+      this.#topology.shardNames.forEach((_, index) => {
+        if (primaryOf(this.shardAt(index)) !== undefined) this.primaryPool(index, user)
+      })
     }
   }
 
@@ -202,7 +238,8 @@ export class DatabaseContext {
       port: node.port,
       tls: { mode: tls.mode, ca: this.#services.serverCa() },
     }
-    return new Pool({
+    const place = { pool: name, database: this.name, user, address: node.address }
+    const pool = new Pool({
       name,
       database: this.name,
       user,
@@ -215,16 +252,17 @@ export class DatabaseContext {
         user: serverUser ?? user,
         password:
           serverUser === undefined ? this.#services.plainPassword(user) : (this.#database.server_password ?? null),
-        timeoutMs: CONNECT_TIMEOUT_MS,
       },
       size: this.#services.shareOf(name),
       patch: this.#patch(shard.name),
-      waitTimeoutMs: this.#config.pool.query_wait_timeout,
-      lifetimeMs: LIFETIME_MS,
-      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      settings: this.users.settingsOf(user),
       onWantShare: () => this.#services.wantShare(name),
+      onWantPermit: reserve => this.#services.wantPermit(place, reserve),
+      onPermitBack: reserve => this.#services.permitBack(place, reserve),
       onSuspect: () => this.#services.suspect(this.name, shard.name, node.address),
     })
+    pool.setPaused(this.#paused)
+    return pool
   }
 
   #patch(shard: string): OidPatch | null {

@@ -201,6 +201,7 @@ function isPrepared(server: ServerConnection, statement: Statement): boolean {
 }
 
 export function register(server: ServerConnection, statement: Statement): void {
+  server.state.parses++
   if (statement.name === '') {
     server.state.unnamed = statement.id
     return

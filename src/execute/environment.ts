@@ -34,5 +34,8 @@ export interface Environment {
   /** A cancel request that arrived here, whoever's it is. */
   cancel(pid: number, secret: string): void
   logWarning(message: string, fields: Record<string, unknown>): void
+  /** Clients are sent away as soon as their transaction is over. */
   readonly draining: boolean
+  /** No new clients. */
+  readonly refusing: boolean
 }

@@ -5,6 +5,7 @@
 import { cancelOnServer } from '../../pool/connect.ts'
 import { KIND_EXECUTE, KIND_SYNC, SKIP } from '../../pool/request-queue.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
+import { errorOf as errorFrom } from '../errors/codes.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
@@ -15,7 +16,7 @@ import { Answers, POISON, SCOUT } from './answers.ts'
 import type { ExecutorClient } from './client.ts'
 import { emitSilently, emitSteps } from './emit.ts'
 import { type Link, Links } from './links.ts'
-import { answerLocally, dropParses, isLocal } from './local.ts'
+import { answerLocally, countLocal, dropParses, isLocal } from './local.ts'
 import { Placement } from './placement.ts'
 import { RunningUnit } from './running-unit.ts'
 import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
@@ -32,6 +33,8 @@ export class Executor {
   running: RunningUnit | null = null
   readonly placement: Placement
   closed = false
+  /** When the last unit ended. */
+  lastEndUs = nowUs()
   /** The next part of the unit waits until the server takes more. */
   #partWaits = false
 
@@ -41,7 +44,6 @@ export class Executor {
     this.placement = new Placement(this)
   }
 
-  /** Microseconds that the client has waited for a server, 0 when it does not. */
   waitUs(now: number): number {
     return this.placement.waitUs(now)
   }
@@ -52,6 +54,11 @@ export class Executor {
     return this.links.at(this.transaction.shard)?.server.status ?? IDLE
   }
 
+  /** The client keeps its servers between transactions. */
+  get keepsServers(): boolean {
+    return this.links.pins.size > 0 || this.client.poolMode === 'session'
+  }
+
   /** Takes a unit, or the next part of one. */
   run(unit: Unit): void {
     const running = this.running ?? new RunningUnit(unit, nowUs())
@@ -59,8 +66,23 @@ export class Executor {
     running.unit = unit
     running.complete = unit.complete
     if (running.failed) return this.#afterFailure(running)
+    if (this.client.poolMode === 'statement' && unit.steps.some(begins)) {
+      return this.#run(running, this.#withError(unit, errorFrom('statement_pooling')))
+    }
+    this.#run(running, unit)
+  }
+
+  /** The unit ends with this error of ours, and nothing of it is run. */
+  #withError(unit: Unit, error: ShardwayError): Unit {
+    dropParses(this.client, unit.steps)
+    return { steps: [], complete: unit.complete, simple: unit.simple, error }
+  }
+
+  #run(running: RunningUnit, unit: Unit): void {
+    running.unit = unit
     if (running.server === null && isLocal(this, unit)) {
       const failed = answerLocally(this, unit)
+      countLocal(this, unit)
       if (unit.complete) return this.finish(null)
       running.failed = failed
       return this.client.unitEmitted()
@@ -107,7 +129,7 @@ export class Executor {
     const { server } = link
     const { transaction, client, answers } = this
     const { unit } = running
-    if (this.links.pins.size === 0 && unit.steps.some(keepsServer) && !link.pool.maySparePinned) {
+    if (!this.keepsServers && unit.steps.some(keepsServer) && !link.pool.maySparePinned) {
       return this.refuse(tooManyPinned(link.pool.options.name), server)
     }
     running.server = server
@@ -117,7 +139,9 @@ export class Executor {
     noteEffects(this, running, link)
     addMarks(this, running, link)
     if (running.mayCommit) this.#holdAnswer(running)
+    const { parses } = server.state
     if (unit.steps.length > 0) emitSteps(server, answers, running.scout ? unit.steps.filter(isAsked) : unit.steps)
+    client.database.stats.serverParses += server.state.parses - parses
     if (unit.error !== null) this.#emitError(running, unit.error)
     if (running.scout) {
       server.expect(KIND_SYNC | SKIP, answers, SCOUT)
@@ -199,10 +223,11 @@ export class Executor {
     if (server !== null) {
       const link = this.links.of(server)
       // Nothing is ever pinned to a replica: what the session does next may be a write.
-      const kept = this.links.pins.size > 0 && link?.pool.options.role !== 'replica'
+      const kept = this.keepsServers && link?.pool.options.role !== 'replica'
       if (link !== undefined && server.status === IDLE && !kept) this.links.release(link)
     }
-    if (running !== null) this.client.database.stats.queryTimeUs += nowUs() - running.startedUs
+    this.lastEndUs = nowUs()
+    if (running !== null) this.client.database.stats.queryTimeUs += this.lastEndUs - running.startedUs
     this.client.output.whenQuiet(() => {
       if (!this.closed) this.client.unitDone()
     })
@@ -257,6 +282,10 @@ export class Executor {
 /** A scout has a Sync of its own. */
 function isAsked(step: Step): boolean {
   return step.op !== OP_FLUSH && step.op !== OP_SYNC
+}
+
+function begins(step: Step): boolean {
+  return step.plan?.commands.some(command => command.kind === 'begin') ?? false
 }
 
 function keepsServer(step: Step): boolean {

@@ -83,6 +83,15 @@ export function answerLocally(executor: Executor, unit: Unit): boolean {
   return failed
 }
 
+/** Statements are counted wherever they are answered; what ends outside a block was a transaction. */
+export function countLocal(executor: Executor, unit: Unit): void {
+  const { stats } = executor.client.database
+  let ran = 0
+  for (const { op, plan } of unit.steps) if ((op === OP_QUERY || op === OP_EXECUTE) && plan?.tier !== 'empty') ran++
+  stats.queries += ran
+  if (ran > 0 && unit.complete && executor.transaction.state === 'none') stats.transactions++
+}
+
 /** Parse messages that nobody will answer: their names stand for nothing. */
 export function dropParses(client: Executor['client'], steps: readonly Step[]): void {
   for (const step of steps) if (step.op === OP_PARSE && step.statement !== null) client.parseDropped(step.statement)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { ConfigError } from '../config/config-error.ts'
 import { loadConfigWithNotes } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
-import { createLog, type Log } from '../observe/log.ts'
+import type { Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
 import { Acceptor } from './acceptor.ts'
 import { Barrier } from './barrier.ts'
@@ -15,8 +15,7 @@ import { HttpServer } from './http.ts'
 import { onSignals } from './lifecycle.ts'
 import type { ToControl, ToWorker } from './messages.ts'
 import { Publisher } from './publisher.ts'
-import { sayProblem } from './say-problem.ts'
-import { SharesKeeper } from './pool-shares.ts'
+import { PoolKeeper } from './pool-keeper.ts'
 import { WorkerRequests } from './reports.ts'
 import { Supervisor, type WorkerProcess } from './workers.ts'
 
@@ -42,13 +41,13 @@ export class Control {
   readonly #barrier: Barrier
   readonly #acceptor: Acceptor
   readonly #http: HttpServer
-  readonly #shares: SharesKeeper
+  readonly #pools: PoolKeeper
   readonly #requests: WorkerRequests
   readonly #console: ControlConsole
   readonly #publisher: Publisher
   readonly #drained = new Set<number>()
   #heartbeat: NodeJS.Timeout | null = null
-  #draining = false
+  #draining: 'patient' | 'now' | null = null
   #stopping = false
   #restarts = 0
   #finish: (exitCode: number) => void = () => undefined
@@ -82,7 +81,14 @@ export class Control {
       hand: (serial, id, over, socket) => this.#supervisor.send(serial, { type: 'client', id, over }, socket),
       failed: error => log.error({ event: 'accept-failed', error }, 'a client could not be accepted'),
     })
-    this.#shares = new SharesKeeper(this.#workers, this.#config, (index, message) => this.#sendIndex(index, message))
+    this.#pools = new PoolKeeper({
+      workers: this.#workers,
+      config: this.#config,
+      sendIndex: (index, message) => this.#sendIndex(index, message),
+      sendSerial: (serial, message) => this.#supervisor.send(serial, message),
+      broadcast: message => this.#supervisor.broadcast(message),
+      draining: () => this.#draining !== null,
+    })
     this.#requests = new WorkerRequests(
       (serial, message) => this.#supervisor.send(serial, message),
       () => this.#supervisor.ready().map(worker => worker.serial),
@@ -96,7 +102,7 @@ export class Control {
         this.#supervisor.ready().filter(worker => this.#barrier.acknowledged(worker.serial) >= since).length,
       sequence: () => this.#barrier.sequence,
       workers: this.#workers,
-      draining: () => this.#draining,
+      draining: () => this.#draining !== null,
     })
     this.#console = new ControlConsole({
       log,
@@ -110,7 +116,8 @@ export class Control {
       clients: () => this.#acceptor.clients,
       refused: () => this.#acceptor.refused,
       reload: () => this.reload(),
-      drain: () => this.drain(),
+      pools: this.#pools,
+      drain: patient => this.drain(patient),
       stop: () => this.stop(0),
     })
     this.#http = new HttpServer({
@@ -157,13 +164,13 @@ export class Control {
     return code
   }
 
-  /** No new database clients; ends when the last transaction is done. The console stays reachable until then. */
-  drain(): void {
-    if (this.#draining) return
-    this.#draining = true
-    this.#log.info({ event: 'draining' }, 'draining: running transactions may finish')
+  /** No new database clients; ends when the last transaction is done, or (`patient`) when the last client has gone. */
+  drain(patient = false): void {
+    if (this.#draining === 'now' || (patient && this.#draining !== null)) return
+    this.#draining = patient ? 'patient' : 'now'
+    this.#log.info({ event: 'draining' }, `draining: ${patient ? 'clients' : 'running transactions'} may finish`)
     this.#acceptor.drain()
-    this.#supervisor.broadcast({ type: 'drain' })
+    this.#supervisor.broadcast({ type: 'drain', patient })
     this.#endWhenDrained()
   }
 
@@ -190,7 +197,7 @@ export class Control {
       listen: { ...config.listen, host: listen.host, port: listen.port, workers: this.#workers },
     }
     this.#log.level = config.log.level
-    this.#shares.reconfigure(this.#config)
+    this.#pools.reconfigure(this.#config)
     await this.#publisher.reconfigure(this.#config)
     this.#log.info({ event: 'reloaded' }, `${this.#configPath} reloaded`)
   }
@@ -220,6 +227,7 @@ export class Control {
       case 'acknowledge':
         return this.#barrier.acknowledge(worker.serial, message.sequence)
       case 'client-closed':
+        this.#pools.clientClosed(message.id)
         return this.#acceptor.clientClosed(worker.serial, message.id)
       case 'cancel':
         return this.#sendIndex(message.worker, { type: 'cancel', pid: message.pid, secret: message.secret })
@@ -230,9 +238,11 @@ export class Control {
         void this.#console.answer(message).then(answer => this.#supervisor.send(worker.serial, answer))
         return
       case 'want-share':
-        return this.#shares.want(message.pool, worker.index)
       case 'returned-share':
-        return this.#shares.returned(message.pool, worker.index, message.size)
+      case 'want-permit':
+      case 'permit-back':
+      case 'enter':
+        return this.#pools.receive(worker, message)
       case 'catalog-changed':
         void this.#publisher
           .renewCatalog(message.database)
@@ -250,8 +260,9 @@ export class Control {
   #workerReady(worker: WorkerProcess): void {
     this.#barrier.join(worker.serial)
     this.#supervisor.send(worker.serial, { type: 'watermarks', watermarks: this.#publisher.watermarks() })
-    this.#shares.replaced(worker.index)
-    if (this.#draining) this.#supervisor.send(worker.serial, { type: 'drain' })
+    this.#pools.workerReady(worker)
+    const patient = this.#draining === 'patient'
+    if (this.#draining !== null) this.#supervisor.send(worker.serial, { type: 'drain', patient })
     this.#log.info({ event: 'worker-ready', worker: worker.index, pid: worker.pid }, `worker ${worker.index} is ready`)
     this.#acceptor.workerReady()
   }
@@ -260,6 +271,7 @@ export class Control {
     this.#barrier.leave(worker.serial)
     this.#acceptor.workerGone(worker.serial)
     this.#requests.workerGone(worker.serial)
+    this.#pools.workerGone(worker)
     if (expected || this.#stopping) return
     this.#restarts++
     this.#log.error(
@@ -270,7 +282,7 @@ export class Control {
   }
 
   #endWhenDrained(): void {
-    if (!this.#draining || this.#stopping) return
+    if (this.#draining === null || this.#stopping) return
     if (this.#supervisor.ready().every(worker => this.#drained.has(worker.serial))) this.stop(0)
   }
 
@@ -280,21 +292,9 @@ export class Control {
     this.#http.close()
     this.#barrier.close()
     this.#console.close()
+    this.#pools.close()
     await this.#supervisor.stop()
     await this.#publisher.stop()
     rmSync(this.#meshFolder, { recursive: true, force: true })
-  }
-}
-
-/** `shardway serve`. Resolves with the exit code of the process. */
-export async function runControl(configPath: string): Promise<number> {
-  try {
-    const { config, notes } = loadConfigWithNotes(configPath)
-    const log = createLog({ level: config.log.level, version: VERSION })
-    for (const note of notes) log.warn({ event: 'config-note' }, note)
-    return await new Control(configPath, config, log).run()
-  } catch (error) {
-    sayProblem(error)
-    return 1
   }
 }

@@ -44,9 +44,17 @@ export type ToWorker =
   | { readonly type: 'share'; readonly pool: string; readonly size: number }
   /** Give back shares of a pool if it has any to spare. */
   | { readonly type: 'lend'; readonly pool: string }
+  /** One connection may be opened in a pool. */
+  | { readonly type: 'permit'; readonly pool: string; readonly reserve: boolean }
+  /** One connection of a pool is to be closed for others' sake: an idle one, or else (not `onlyIdle`) the next that is. */
+  | { readonly type: 'yield'; readonly pool: string; readonly onlyIdle: boolean }
+  /** May the client enter? Null: yes. */
+  | { readonly type: 'entered'; readonly id: number; readonly refusal: Refusal | null }
+  /** Databases that PAUSE or KILL holds. */
+  | { readonly type: 'paused'; readonly databases: readonly string[] }
   | { readonly type: 'command'; readonly request: number; readonly command: WorkerCommand }
-  /** Stop taking clients; end when the last transaction is done. */
-  | { readonly type: 'drain' }
+  /** Stop taking clients; end when the last transaction is done, or (`patient`) when the last client has gone. */
+  | { readonly type: 'drain'; readonly patient: boolean }
   | { readonly type: 'catalog-renewed'; readonly request: number }
   /** Serials of all workers that live, the receiver's own included; the first message a worker gets. */
   | { readonly type: 'siblings'; readonly serials: readonly number[] }
@@ -54,6 +62,17 @@ export type ToWorker =
 export type WorkerCommand =
   | { readonly kind: 'kill-client'; readonly id: number }
   | { readonly kind: 'reconnect'; readonly database: string | null }
+  | { readonly kind: 'kill'; readonly database: string | null }
+
+export type Refusal = 'max_db_client_connections' | 'max_user_client_connections' | 'disabled' | 'shutting_down'
+
+/** A pool of one worker, for what pools have in common. */
+export interface PoolPlace {
+  readonly pool: string
+  readonly database: string
+  readonly user: string
+  readonly address: string
+}
 
 export type ToControl =
   | { readonly type: 'ready' }
@@ -74,6 +93,10 @@ export type ToControl =
   /** Clients wait for a pool that is at its share. */
   | { readonly type: 'want-share'; readonly pool: string }
   | { readonly type: 'returned-share'; readonly pool: string; readonly size: number }
+  | { readonly type: 'want-permit'; readonly place: PoolPlace; readonly reserve: boolean }
+  | { readonly type: 'permit-back'; readonly place: PoolPlace; readonly reserve: boolean }
+  /** A client has proven who it is and wants to enter a database. */
+  | { readonly type: 'enter'; readonly id: number; readonly database: string; readonly user: string }
   | { readonly type: 'catalog-changed'; readonly request: number; readonly database: string }
   /** A server connection found a node in another role or gone: look now. */
   | { readonly type: 'suspect'; readonly database: string; readonly shard: string; readonly address: string }
@@ -109,6 +132,7 @@ export interface PoolReport {
   readonly serversActive: number
   readonly serversIdle: number
   readonly serversUsed: number
+  readonly serversTested: number
   readonly serversLogin: number
   readonly serversCanceled: number
   readonly maxWaitUs: number
@@ -133,6 +157,8 @@ export interface ClientReport {
   readonly tls: string
   readonly applicationName: string
   readonly preparedStatements: number
+  /** Bytes that its socket has not taken yet. */
+  readonly unsentBytes: number
   readonly pins: string
 }
 
@@ -154,6 +180,7 @@ export interface ServerReport {
   readonly tls: string
   readonly applicationName: string
   readonly preparedStatements: number
+  readonly unsentBytes: number
   readonly closeNeeded: boolean
 }
 

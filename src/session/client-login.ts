@@ -198,13 +198,13 @@ export class ClientLogin {
     this.#checkTls()
     this.#negotiate(version)
     const { environment, over } = this.#options
+    if (environment.refusing && !isConsole(this.#database)) {
+      throw new ShardwayError('shutting_down', '57P01', 'the proxy is shutting down')
+    }
     if (over && !isConsole(this.#database)) {
       throw new ShardwayError('too_many_clients', '53300', 'no more connections allowed (max_client_conn)', {
         hint: 'Raise [pool] max_client_conn.',
       })
-    }
-    if (environment.draining && !isConsole(this.#database)) {
-      throw new ShardwayError('shutting_down', '57P01', 'the proxy is shutting down')
     }
     if (environment.config.auth.method === 'trust') return this.#authenticated()
     this.#scram = new ScramServer(environment.users.verifiersOf(this.#user))
