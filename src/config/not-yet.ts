@@ -30,10 +30,6 @@ export function notYetProblems(file: Raw): string[] {
   refuse(table(file, 'read'), 'fleet')
   refuse(table(file, 'failover'), 'fence_command')
   refuse(table(file, 'failover'), 'rejoin_command')
-  for (const entry of [...list(file, 'users'), ...list(file, 'databases')]) {
-    refuse(entry, 'max_statements_per_second')
-    refuse(entry, 'max_concurrent_statements')
-  }
   return problems
 }
 

@@ -22,6 +22,8 @@ export interface PoolSettings {
   readonly checkDelayMs: number
   /** Null: no check. */
   readonly checkQuery: string | null
+  /** Statements are counted before they run. */
+  readonly limited: boolean
 }
 
 export interface ConnectionLimits {
@@ -65,7 +67,19 @@ export function poolSettings(config: Pools, database: string, user: string): Poo
     loginRetryMs: all.server_login_retry,
     checkDelayMs: all.server_check_delay,
     checkQuery: check === '' ? null : check === '<empty>' ? '' : check,
+    limited: [statementLimits(config, 'user', user), statementLimits(config, 'database', database)].some(
+      one => one.perSecond > 0 || one.concurrent > 0,
+    ),
   }
+}
+
+export function statementLimits(
+  config: Pools,
+  kind: 'user' | 'database',
+  name: string,
+): { readonly perSecond: number; readonly concurrent: number } {
+  const found = (kind === 'user' ? config.users : config.databases).find(one => one.name === name)
+  return { perSecond: found?.max_statements_per_second ?? 0, concurrent: found?.max_concurrent_statements ?? 0 }
 }
 
 export function connectionLimits(config: Pools, database: string, user: string): ConnectionLimits {
@@ -77,6 +91,10 @@ export function connectionLimits(config: Pools, database: string, user: string):
     databaseClients: its?.max_db_client_connections ?? config.pool.max_db_client_connections,
     userClients: mine?.max_user_client_connections ?? config.pool.max_user_client_connections,
   }
+}
+
+export function hasStatementLimits({ users, databases }: Pools): boolean {
+  return [...users, ...databases].some(one => one.max_statements_per_second > 0 || one.max_concurrent_statements > 0)
 }
 
 /** True when some client can be overdue: only then is every client looked at. */

@@ -50,6 +50,14 @@ export const STATEMENT_CODES = {
     hint: 'Leave out the role hint.',
     remedy: 'Remove role=replica from the statement, or SET shardway.role = DEFAULT.',
   },
+  statement_limit: {
+    sqlstate: '53400',
+    severity: 'ERROR',
+    message: '{limit} of {kind} "{name}" is exceeded',
+    meaning: 'The user or the database has a limit on statements, over all its clients and all workers.',
+    hint: 'Try again in a moment, or raise the limit in [[users]] or [[databases]].',
+    remedy: 'Send fewer statements at once, or raise the limit.',
+  },
   duplicate_statement: {
     sqlstate: '42P05',
     severity: 'ERROR',

@@ -13,6 +13,8 @@ export type Consistency = 'strong' | 'fresh' | 'session' | 'eventual'
 export interface ExecutorClient {
   readonly user: string
   readonly poolMode: PoolMode
+  /** Its statements are counted before they run. */
+  readonly limited: boolean
   readonly output: ClientOutput
   readonly database: DatabaseContext
   readonly environment: Environment

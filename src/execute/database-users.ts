@@ -1,20 +1,23 @@
 /** The users of one database on this worker: how many clients each has, and what counts for them. */
-import { type PoolSettings, poolSettings } from '../config/pool-settings.ts'
+import { hasStatementLimits, type PoolSettings, poolSettings } from '../config/pool-settings.ts'
 import type { Config } from '../config/schema.ts'
 
 export class DatabaseUsers {
   readonly #database: string
   #config: Config
+  #anyLimited: boolean
   readonly #clients = new Map<string, number>()
   readonly #settings = new Map<string, PoolSettings>()
 
   constructor(database: string, config: Config) {
     this.#database = database
     this.#config = config
+    this.#anyLimited = hasStatementLimits(config)
   }
 
   configure(config: Config): void {
     this.#config = config
+    this.#anyLimited = hasStatementLimits(config)
     this.#settings.clear()
   }
 
@@ -26,6 +29,11 @@ export class DatabaseUsers {
       this.#settings.set(user, settings)
     }
     return settings
+  }
+
+  /** Asked for every statement: mostly nobody is limited. */
+  isLimited(user: string): boolean {
+    return this.#anyLimited && this.settingsOf(user).limited
   }
 
   /** Users with clients. */

@@ -2,7 +2,6 @@
  * Carries one client's units out: gets a server for each, lays the session's settings on it, sends the messages, and gives
  * the server back when it is idle and clean. docs/internals/session.md has the states and invariants.
  */
-import { cancelOnServer } from '../../pool/connect.ts'
 import { KIND_EXECUTE, KIND_SYNC, SKIP } from '../../pool/request-queue.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { errorOf as errorFrom } from '../errors/codes.ts'
@@ -13,17 +12,17 @@ import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { poison, sync } from '../protocol/frontend-messages.ts'
 import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from './client-output.ts'
 import { Answers, POISON, SCOUT } from './answers.ts'
+import { cancelLost, cancelOn } from './cancel.ts'
 import type { ExecutorClient } from './client.ts'
 import { emitSilently, emitSteps } from './emit.ts'
 import { type Link, Links } from './links.ts'
 import { answerLocally, countLocal, dropParses, isLocal } from './local.ts'
 import { Placement } from './placement.ts'
+import { QuotaGate } from './quota-gate.ts'
 import { RunningUnit } from './running-unit.ts'
 import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
 import { Transaction } from './transaction.ts'
 import { OP_FLUSH, OP_SYNC, type Step, type Unit } from './unit.ts'
-
-const CANCEL_TIMEOUT_MS = 10_000
 
 export class Executor {
   readonly transaction = new Transaction()
@@ -32,6 +31,7 @@ export class Executor {
   readonly answers: Answers
   running: RunningUnit | null = null
   readonly placement: Placement
+  readonly #quota: QuotaGate
   closed = false
   /** When the last unit ended. */
   lastEndUs = nowUs()
@@ -42,6 +42,7 @@ export class Executor {
     this.client = client
     this.answers = new Answers(this)
     this.placement = new Placement(this)
+    this.#quota = new QuotaGate(client)
   }
 
   waitUs(now: number): number {
@@ -69,7 +70,13 @@ export class Executor {
     if (this.client.poolMode === 'statement' && unit.steps.some(begins)) {
       return this.#run(running, this.#withError(unit, errorFrom('statement_pooling')))
     }
+    if (this.client.limited && this.#quota.ask(unit, error => this.#mayRun(running, unit, error))) return
     this.#run(running, unit)
+  }
+
+  #mayRun(running: RunningUnit, unit: Unit, error: ShardwayError | null): void {
+    if (this.running !== running) return
+    this.#run(running, error === null ? unit : this.#withError(unit, error))
   }
 
   /** The unit ends with this error of ours, and nothing of it is run. */
@@ -220,6 +227,7 @@ export class Executor {
   finish(server: ServerConnection | null): void {
     const { running } = this
     this.running = null
+    this.#quota.done()
     if (server !== null) {
       const link = this.links.of(server)
       // Nothing is ever pinned to a replica: what the session does next may be a write.
@@ -248,30 +256,16 @@ export class Executor {
     }
     const link = running.server === null ? undefined : this.links.of(running.server)
     if (link === undefined || running.commits || link.server.outstanding === 0) return
-    this.#cancelOn(link)
-  }
-
-  #cancelOn(link: Link): void {
-    const { server, pool } = link
-    pool.cancelStarted(server)
-    void cancelOnServer(pool.options.login, server.identity.pid, server.identity.secret, CANCEL_TIMEOUT_MS)
-      .catch(() => server.destroy('cancel request failed'))
-      .then(() => pool.cancelEnded(server))
+    cancelOn(link)
   }
 
   /** The client is gone. */
   close(): void {
     this.closed = true
+    this.#quota.close()
     this.placement.forget()
     for (const link of this.links.all()) {
-      if (link.server.outstanding > 0 && this.running?.commits !== true) {
-        void cancelOnServer(
-          link.pool.options.login,
-          link.server.identity.pid,
-          link.server.identity.secret,
-          CANCEL_TIMEOUT_MS,
-        ).catch(() => undefined)
-      }
+      if (link.server.outstanding > 0 && this.running?.commits !== true) cancelLost(link)
     }
     closeMarks(this.running?.marks ?? null, this.#busy)
     closeMarks(this.transaction.marks, this.#busy)

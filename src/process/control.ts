@@ -237,12 +237,6 @@ export class Control {
       case 'console':
         void this.#console.answer(message).then(answer => this.#supervisor.send(worker.serial, answer))
         return
-      case 'want-share':
-      case 'returned-share':
-      case 'want-permit':
-      case 'permit-back':
-      case 'enter':
-        return this.#pools.receive(worker, message)
       case 'catalog-changed':
         void this.#publisher
           .renewCatalog(message.database)
@@ -253,6 +247,8 @@ export class Control {
       case 'drained':
         this.#drained.add(worker.serial)
         return this.#endWhenDrained()
+      default:
+        return this.#pools.receive(worker, message)
     }
   }
 

@@ -50,6 +50,8 @@ export type ToWorker =
   | { readonly type: 'yield'; readonly pool: string; readonly onlyIdle: boolean }
   /** May the client enter? Null: yes. */
   | { readonly type: 'entered'; readonly id: number; readonly refusal: Refusal | null }
+  /** May the statements run? Null: yes. */
+  | { readonly type: 'statements'; readonly request: number; readonly refusal: QuotaRefusal | null }
   /** Databases that PAUSE or KILL holds. */
   | { readonly type: 'paused'; readonly databases: readonly string[] }
   | { readonly type: 'command'; readonly request: number; readonly command: WorkerCommand }
@@ -65,6 +67,22 @@ export type WorkerCommand =
   | { readonly kind: 'kill'; readonly database: string | null }
 
 export type Refusal = 'max_db_client_connections' | 'max_user_client_connections' | 'disabled' | 'shutting_down'
+
+/** Statements that a client of a limited user or database wants to run. */
+export interface StatementClaim {
+  readonly user: string
+  readonly database: string
+  readonly statements: number
+  /** One of max_concurrent_statements is wanted too, until it is given back. */
+  readonly slot: boolean
+}
+
+export interface QuotaRefusal {
+  readonly kind: 'user' | 'database'
+  readonly name: string
+  readonly limit: 'max_statements_per_second' | 'max_concurrent_statements'
+  readonly value: number
+}
 
 /** A pool of one worker, for what pools have in common. */
 export interface PoolPlace {
@@ -97,6 +115,9 @@ export type ToControl =
   | { readonly type: 'permit-back'; readonly place: PoolPlace; readonly reserve: boolean }
   /** A client has proven who it is and wants to enter a database. */
   | { readonly type: 'enter'; readonly id: number; readonly database: string; readonly user: string }
+  | { readonly type: 'want-statements'; readonly request: number; readonly claim: StatementClaim }
+  /** A slot of max_concurrent_statements is free again. */
+  | { readonly type: 'statements-done'; readonly user: string; readonly database: string }
   | { readonly type: 'catalog-changed'; readonly request: number; readonly database: string }
   /** A server connection found a node in another role or gone: look now. */
   | { readonly type: 'suspect'; readonly database: string; readonly shard: string; readonly address: string }

@@ -1,21 +1,32 @@
 /**
- * What the control process keeps about pools and clients for all workers: shares, permits, admission, and what PAUSE and
- * DISABLE have set. State around the pure decisions. docs/internals/pools.md
+ * What the control process keeps about pools and clients for all workers: shares, permits, admission, quotas, and what
+ * PAUSE and DISABLE have set. State around the pure decisions. docs/internals/pools.md
  */
-import { connectionLimits, poolSettings } from '../config/pool-settings.ts'
+import { connectionLimits, poolSettings, statementLimits } from '../config/pool-settings.ts'
 import type { Config } from '../config/schema.ts'
+import { nowUs } from '../observe/clock.ts'
 import { Admission } from './admission.ts'
 import { DatabaseStates } from './database-states.ts'
 import type { ToControl, ToWorker } from './messages.ts'
 import { type Claim, type PermitMessage, Permits } from './permits.ts'
 import { SharesKeeper } from './pool-shares.ts'
+import { Quotas } from './quotas.ts'
 
 /** How often those who hold what others wait for are asked again. */
 const PRESS_MS = 333
 
 export type PoolRequest = Extract<
   ToControl,
-  { type: 'want-share' | 'returned-share' | 'want-permit' | 'permit-back' | 'enter' }
+  {
+    type:
+      | 'want-share'
+      | 'returned-share'
+      | 'want-permit'
+      | 'permit-back'
+      | 'enter'
+      | 'want-statements'
+      | 'statements-done'
+  }
 >
 
 export interface PoolKeeperOptions {
@@ -37,6 +48,7 @@ export class PoolKeeper {
   readonly #shares: SharesKeeper
   readonly #permits: Permits
   readonly #admission: Admission
+  readonly #quotas: Quotas
   readonly states = new DatabaseStates()
   readonly #timer: NodeJS.Timeout
   #config: Config
@@ -50,6 +62,7 @@ export class PoolKeeper {
       return { databaseServers, userServers, reserve: poolSettings(this.#config, database, user).reserveSize }
     })
     this.#admission = new Admission((database, user) => connectionLimits(this.#config, database, user))
+    this.#quotas = new Quotas((kind, name) => statementLimits(this.#config, kind, name))
     this.#timer = setInterval(() => {
       if (this.#permits.waiting > 0) this.#say(this.#permits.pressAll())
     }, PRESS_MS)
@@ -82,6 +95,14 @@ export class PoolKeeper {
         return this.#say(this.#permits.back(this.#claim(worker, message)))
       case 'enter':
         return this.#enter(worker, message)
+      case 'want-statements': {
+        const { request, claim } = message
+        const asked = { worker: worker.serial, user: claim.user, database: claim.database }
+        const refusal = this.#quotas.ask(asked, claim.statements, claim.slot, nowUs() / 1000)
+        return this.#options.sendSerial(worker.serial, { type: 'statements', request, refusal })
+      }
+      case 'statements-done':
+        return this.#quotas.done({ worker: worker.serial, user: message.user, database: message.database })
     }
   }
 
@@ -110,6 +131,7 @@ export class PoolKeeper {
 
   workerGone({ serial }: WorkerName): void {
     this.#admission.workerGone(serial)
+    this.#quotas.workerGone(serial)
     this.#say(this.#permits.workerGone(serial))
   }
 

@@ -87,6 +87,8 @@ function receive(message: ToWorker, socket: net.Socket | undefined): void {
       return worker.pools.yield(message.pool, message.onlyIdle)
     case 'entered':
       return worker.clients.entered(message.id, message.refusal)
+    case 'statements':
+      return worker.statementsAnswered(message.request, message.refusal)
     case 'paused':
       return worker.pause(message.databases)
     case 'command':

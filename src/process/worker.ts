@@ -18,7 +18,9 @@ import type { Topology } from '../topology/topology.ts'
 import type {
   ConsoleResult,
   ErrorFields,
+  QuotaRefusal,
   Snapshot,
+  StatementClaim,
   ToControl,
   Watermark,
   WorkerCommand,
@@ -238,6 +240,18 @@ export class Worker implements Environment {
 
   console(sql: string, user: string, alias: string, callback: (result: ConsoleResult | Error) => void): void {
     this.#requests.console(sql, user, alias, callback)
+  }
+
+  askStatements(claim: StatementClaim, callback: (refusal: QuotaRefusal | null) => void): void {
+    this.#requests.statements(claim, callback)
+  }
+
+  statementsAnswered(request: number, refusal: QuotaRefusal | null): void {
+    this.#requests.statementsAnswered(request, refusal)
+  }
+
+  statementsDone(user: string, database: string): void {
+    this.#send({ type: 'statements-done', user, database })
   }
 
   newCancelKey(): CancelKey {

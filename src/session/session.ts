@@ -127,6 +127,10 @@ export class Session implements ExecutorClient, StepContext {
     return this.#input.requestAtMs
   }
 
+  get limited(): boolean {
+    return this.database.users.isLimited(this.user)
+  }
+
   get closed(): boolean {
     return this.#closed
   }
