@@ -139,19 +139,20 @@ export class Permits {
   #press(claim: Claim): PermitMessage[] {
     const messages: PermitMessage[] = []
     for (const { covers } of this.#blocks(claim)) {
-      const holdings = [...this.#holdings.values()].filter(one => covers(one.claim) && one.count > one.yielding)
-      const underWay = [...this.#holdings.values()].reduce((n, one) => n + (covers(one.claim) ? one.yielding : 0), 0)
+      const covered = [...this.#holdings.values()].filter(one => covers(one.claim))
+      const underWay = covered.reduce((sum, one) => sum + one.yielding, 0)
       const ahead = this.#waiting.filter(one => covers(one)).indexOf(claim)
-      if (underWay > ahead) continue
-      const victim = this.#victim(claim, holdings)
+      const holdings = covered.filter(one => one.count > one.yielding)
+      const victim = underWay > ahead ? null : this.#victim(claim, holdings)
       if (victim !== null) {
         victim.yielding++
         messages.push({ type: 'yield', worker: victim.claim.worker, pool: victim.claim.pool, onlyIdle: false })
         continue
       }
+      // Also while another was told: that one may be busy for long, and this one idle. Who was told has given what is idle.
       const mine = keyOf(claim)
-      const others = holdings.filter(one => keyOf(one.claim) !== mine).toSorted((a, b) => a.askedAt - b.askedAt)
-      const [asked] = others
+      const others = covered.filter(one => one.yielding === 0 && keyOf(one.claim) !== mine)
+      const [asked] = others.toSorted((one, other) => one.askedAt - other.askedAt)
       if (asked === undefined) continue
       asked.askedAt = ++this.#turn
       messages.push({ type: 'yield', worker: asked.claim.worker, pool: asked.claim.pool, onlyIdle: true })

@@ -79,6 +79,15 @@ describe('permits', () => {
     expect(told(all.pressAll())).toEqual(['idle a/1'])
   })
 
+  it('an idle one is asked for also while another, that was told to yield, stays busy', () => {
+    const all = permits({ databaseServers: 4 })
+    wantMany(all, claim('a', 1), claim('b', 1), claim('b', 1), claim('b', 1))
+    // Of b, which has nothing on worker 2, the other worker is told; it is in transactions that do not end.
+    expect(wantMany(all, claim('b', 2))).toEqual(['yield b/1'])
+    expect(told(all.pressAll())).toEqual(['idle a/1'])
+    expect(told(all.back(claim('a', 1)))).toEqual(['permit b/2'])
+  })
+
   it('with one for two users they take turns', () => {
     const all = permits({ databaseServers: 1 })
     expect(wantMany(all, claim('a'), claim('b'))).toEqual(['permit a/1', 'yield a/1'])
