@@ -1,5 +1,6 @@
 /** What a worker lends to its sessions. */
 import type { SecureContext } from 'node:tls'
+import type { Cancels } from '../../pool/cancels.ts'
 import type { Marks } from '../../pool/marks.ts'
 import type { Users } from '../auth/users.ts'
 import type { Config } from '../config/schema.ts'
@@ -20,6 +21,7 @@ export interface Environment {
   readonly config: Config
   readonly users: Users
   readonly marks: Marks
+  readonly cancels: Cancels
   readonly statements: SharedStatements
   readonly tls: TlsContext | null
   /** Null while the database is not known; its `ready` tells whether it may be used yet. */
@@ -30,7 +32,7 @@ export interface Environment {
   /** DDL was committed: calls back when every worker has the renewed catalog, or when waiting for it makes no sense. */
   catalogChanged(database: string, callback: () => void): void
   console(sql: string, user: string, alias: string, callback: (result: ConsoleResult | Error) => void): void
-  newCancelKey(): CancelKey
+  newCancelKey(secretBytes: number): CancelKey
   /** A cancel request that arrived here, whoever's it is. */
   cancel(pid: number, secret: string): void
   logWarning(message: string, fields: Record<string, unknown>): void

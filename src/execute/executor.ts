@@ -2,7 +2,6 @@
  * Carries one client's units out: gets a server for each, lays the session's settings on it, sends the messages, and gives
  * the server back when it is idle and clean. docs/internals/session.md has the states and invariants.
  */
-import { cancelOnServer } from '../../pool/connect.ts'
 import { KIND_EXECUTE, KIND_SYNC, SKIP } from '../../pool/request-queue.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
@@ -21,8 +20,6 @@ import { RunningUnit } from './running-unit.ts'
 import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
 import { Transaction } from './transaction.ts'
 import { OP_FLUSH, OP_SYNC, type Step, type Unit } from './unit.ts'
-
-const CANCEL_TIMEOUT_MS = 10_000
 
 export class Executor {
   readonly transaction = new Transaction()
@@ -222,16 +219,12 @@ export class Executor {
       return this.refuse(new ShardwayError('cancelled', '57014', 'canceling statement due to user request'))
     }
     const link = running.server === null ? undefined : this.links.of(running.server)
-    if (link === undefined || running.commits || link.server.outstanding === 0) return
-    this.#cancelOn(link)
-  }
-
-  #cancelOn(link: Link): void {
+    if (link === undefined || running.commits) return
     const { server, pool } = link
-    pool.cancelStarted(server)
-    void cancelOnServer(pool.options.login, server.identity.pid, server.identity.secret, CANCEL_TIMEOUT_MS)
-      .catch(() => server.destroy('cancel request failed'))
-      .then(() => pool.cancelEnded(server))
+    // While settings are read back all of the client's own is over.
+    const wanted = (): boolean =>
+      this.running === running && running.server === server && !running.reading && server.outstanding > 0
+    if (wanted()) this.client.environment.cancels.request(pool, server, wanted)
   }
 
   /** The client is gone. */
@@ -240,12 +233,7 @@ export class Executor {
     this.placement.forget()
     for (const link of this.links.all()) {
       if (link.server.outstanding > 0 && this.running?.commits !== true) {
-        void cancelOnServer(
-          link.pool.options.login,
-          link.server.identity.pid,
-          link.server.identity.secret,
-          CANCEL_TIMEOUT_MS,
-        ).catch(() => undefined)
+        this.client.environment.cancels.request(link.pool, link.server, () => true)
       }
     }
     closeMarks(this.running?.marks ?? null, this.#busy)

@@ -12,6 +12,7 @@ import {
   OP_DESCRIBE_PORTAL,
   OP_DESCRIBE_STATEMENT,
   OP_EXECUTE,
+  OP_FUNCTION,
   OP_PARSE,
   OP_QUERY,
   OP_SYNC,
@@ -91,9 +92,8 @@ export function dropParses(client: Executor['client'], steps: readonly Step[]): 
 function answerStep(executor: Executor, step: Step): void {
   const { output } = executor.client
   const { plan } = step
-  if (executor.transaction.state === 'failed' && plan !== null && !endsBlock(plan)) {
-    throw aborted()
-  }
+  const runs = plan !== null || step.op === OP_FUNCTION
+  if (executor.transaction.state === 'failed' && runs && !endsBlock(plan)) throw aborted()
   switch (step.op) {
     case OP_PARSE:
       output.frame(messages.parseComplete)
@@ -121,8 +121,8 @@ function answerStep(executor: Executor, step: Step): void {
   }
 }
 
-function endsBlock(plan: Plan): boolean {
-  return plan.command?.kind === 'commit' || plan.command?.kind === 'rollback'
+function endsBlock(plan: Plan | null): boolean {
+  return plan?.command?.kind === 'commit' || plan?.command?.kind === 'rollback'
 }
 
 function describe(executor: Executor, plan: Plan | null): void {

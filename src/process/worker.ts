@@ -2,6 +2,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { Cancels } from '../../pool/cancels.ts'
 import type { Marks } from '../../pool/marks.ts'
 import { Users } from '../auth/users.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -12,6 +13,7 @@ import { createLog, type Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
 import { ClientLogin, isConsole, type LoggedIn } from '../session/client-login.ts'
 import { continueWith, listenTls } from '../session/client-tls.ts'
+import { secretBytes } from '../session/negotiate.ts'
 import { ConsoleSession } from '../session/console-session.ts'
 import { DatabaseContext, type PoolServices } from '../execute/database-context.ts'
 import type { CancelKey, Environment, TlsContext } from '../execute/environment.ts'
@@ -44,6 +46,7 @@ export interface WorkerOptions {
 
 export class Worker implements Environment {
   readonly marks: Marks
+  readonly cancels = new Cancels()
   readonly statements = new SharedStatements()
   readonly sessions = new Map<number, Session>()
   readonly index: number
@@ -58,7 +61,7 @@ export class Worker implements Environment {
   readonly #requests: ControlRequests
   readonly #shares = new Map<string, number>()
   readonly #tick: NodeJS.Timeout
-  #wakeups: (() => void)[] = []
+  readonly #wakeups: (() => void)[] = []
   #config: Config | null = null
   #catalogs = new Map<string, Catalog>()
   #topology: Topology | null = null
@@ -130,9 +133,7 @@ export class Worker implements Environment {
   setWatermarks(watermarks: readonly Watermark[]): void {
     this.#watermarks.clear()
     for (const mark of watermarks) this.#watermarks.set(`${mark.database}|${mark.shard}|${mark.address}`, mark)
-    const wakeups = this.#wakeups
-    this.#wakeups = []
-    for (const wake of wakeups) wake()
+    for (const wake of this.#wakeups.splice(0)) wake()
   }
 
   addClient(socket: Socket, id: number, over: boolean): void {
@@ -164,7 +165,7 @@ export class Worker implements Environment {
       continueWith(console.socket, login.rest)
       return
     }
-    const key = this.newCancelKey()
+    const key = this.newCancelKey(secretBytes(login.protocol))
     welcome(this, login, id, key, {
       onSession: session => {
         this.loginClients--
@@ -289,8 +290,8 @@ export class Worker implements Environment {
     this.#requests.console(sql, user, alias, callback)
   }
 
-  newCancelKey(): CancelKey {
-    return newCancelKey(this.index, pid => this.#byKey.has(pid))
+  newCancelKey(secretBytes: number): CancelKey {
+    return newCancelKey(this.index, secretBytes, pid => this.#byKey.has(pid))
   }
 
   logWarning(message: string, fields: Record<string, unknown>): void {

@@ -9,12 +9,15 @@ import { authenticationOk, errorOf, frame } from '../protocol/backend-messages.t
 import * as code from '../protocol/codes.ts'
 import { ScramServer } from '../protocol/scram-server.ts'
 import type { Environment } from '../execute/environment.ts'
+import { negotiation, spokenVersion } from './negotiate.ts'
 import { readParameters, violation } from './startup-packet.ts'
 
 const LOGIN_TIMEOUT_MS = 60_000
 /** MAX_STARTUP_PACKET_LENGTH of Postgres. */
 const MAX_STARTUP_BYTES = 10_000
 const MAX_PASSWORD_BYTES = 65_536
+/** The longest cancel key that protocol 3.2 allows. */
+const MAX_CANCEL_KEY_BYTES = 256
 const TLS_HANDSHAKE = 0x16
 const SCRAM = 'SCRAM-SHA-256'
 
@@ -24,6 +27,8 @@ export interface LoggedIn {
   readonly database: string
   readonly parameters: ReadonlyMap<string, string>
   readonly tls: string
+  /** Version spoken, as in the startup packet. */
+  readonly protocol: number
   /** Bytes that came behind the login; the next 'data' continues them. */
   readonly rest: Buffer
 }
@@ -46,6 +51,7 @@ export class ClientLogin {
   #phase: Phase = 'first'
   #buffer: Buffer = Buffer.alloc(0)
   #tls = ''
+  #protocol: number = code.PROTOCOL_3_0
   #parameters: ReadonlyMap<string, string> = new Map()
   #user = ''
   #database = ''
@@ -169,7 +175,7 @@ export class ClientLogin {
   }
 
   #cancel(packet: Buffer): boolean {
-    if (packet.length >= 16) {
+    if (packet.length >= 16 && packet.length <= 12 + MAX_CANCEL_KEY_BYTES) {
       this.#options.environment.cancel(packet.readInt32BE(8), packet.toString('hex', 12))
     }
     this.#socket.end()
@@ -186,6 +192,9 @@ export class ClientLogin {
       )
     }
     this.#parameters = readParameters(packet)
+    this.#protocol = spokenVersion(version)
+    const negotiated = negotiation(version, this.#parameters.keys())
+    if (negotiated !== null) this.#socket.write(negotiated)
     this.#user = this.#parameters.get('user') ?? ''
     this.#database = this.#parameters.get('database') ?? this.#user
     if (this.#user === '')
@@ -196,7 +205,6 @@ export class ClientLogin {
       })
     }
     this.#checkTls()
-    this.#negotiate(version)
     const { environment, over } = this.#options
     if (over && !isConsole(this.#database)) {
       throw new ShardwayError('too_many_clients', '53300', 'no more connections allowed (max_client_conn)', {
@@ -217,18 +225,6 @@ export class ClientLogin {
     const mode = this.#options.environment.config.listen.tls.mode
     if (this.#tls !== '' || mode === 'disable' || mode === 'allow' || mode === 'prefer') return
     throw new ShardwayError('tls_required', '28000', 'TLS is required', { hint: 'Connect with sslmode=require.' })
-  }
-
-  /** Newer minor versions and unknown protocol options are answered by what is spoken here. */
-  #negotiate(version: number): void {
-    const unknown = [...this.#parameters.keys()].filter(name => name.startsWith('_pq_.'))
-    if ((version & 0xffff) === 0 && unknown.length === 0) return
-    const head = Buffer.alloc(8)
-    head.writeInt32BE(0, 0) // minor version
-    head.writeInt32BE(unknown.length, 4)
-    this.#socket.write(
-      frame(code.NEGOTIATE_VERSION, Buffer.concat([head, Buffer.from(unknown.map(name => `${name}\0`).join(''))])),
-    )
   }
 
   #sasl(body: Buffer): void {
@@ -283,6 +279,7 @@ export class ClientLogin {
       database: this.#database,
       parameters: this.#parameters,
       tls: this.#tls,
+      protocol: this.#protocol,
       rest: this.#buffer,
     })
   }
