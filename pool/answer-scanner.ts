@@ -22,6 +22,7 @@ import {
   SKIP,
 } from './request-queue.ts'
 import type { LocalAnswer, ServerConnection } from './server-connection.ts'
+import { isWellFormed } from './well-formed.ts'
 
 /** Frames other than rows and COPY data are looked at whole; none is honestly longer than this. */
 const MAX_CONTROL_FRAME_BYTES = 16 * 1024 * 1024
@@ -116,6 +117,7 @@ export class AnswerScanner {
   #frame(type: number, buffer: Buffer, run: number, offset: number, end: number, kind: number, skip: boolean): number {
     const queue = this.#queue
     const base = kind & KIND_MASK
+    if (!isWellFormed(type, buffer, offset, end)) return this.#broken(type)
     switch (type) {
       case code.NOTIFICATION: {
         // Whoever holds the server listens on it, whatever else is under way there.

@@ -5,7 +5,7 @@
 import { ShardwayError } from '../src/errors/shardway-error.ts'
 import { nowUs } from '../src/observe/clock.ts'
 import { type Login, openServer } from './connect.ts'
-import { internalQuery } from './internal-query.ts'
+import { endStuck, internalQuery } from './internal-query.ts'
 import type { OidPatch } from './oid-patch.ts'
 import { ServerConnection } from './server-connection.ts'
 import { NO_SETTINGS } from './server-state.ts'
@@ -191,6 +191,7 @@ export class Pool {
       first.waiter.onServerUnavailable(error)
     }
     const nowMs = now / 1000
+    endStuck(this.#all, nowMs, this.options.login.timeoutMs)
     for (const server of [...this.#idle]) {
       const { connectedAtMs, requestAtMs } = server.state
       if (nowMs - requestAtMs <= idleTimeoutMs && nowMs - connectedAtMs <= lifetimeMs) continue

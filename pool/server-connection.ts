@@ -59,7 +59,12 @@ export class ServerConnection {
     this.#scanner = new AnswerScanner(this, this.#queue)
     socket.on('data', chunk => {
       this.bytesReceived += chunk.length
-      this.#scanner.push(chunk)
+      try {
+        this.#scanner.push(chunk)
+      } catch (error) {
+        // Whatever one server says, it must not cost the other servers' clients their process.
+        this.destroy(`its answer could not be read: ${String(error)}`)
+      }
     })
     socket.on('drain', () => this.owner?.onServerDrain(this))
     socket.on('error', () => undefined) // 'close' follows, with all there is to do

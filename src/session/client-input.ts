@@ -2,31 +2,17 @@
  * The client's messages → units for the executor, one at a time: what comes while a unit waits for its answer is kept,
  * within a bound, and the socket paused past it.
  */
-import type { Socket } from 'node:net'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
-import type { Executor } from '../execute/executor.ts'
 import type { Step, Unit } from '../execute/unit.ts'
-import type { DatabaseStats } from '../observe/database-stats.ts'
 import * as code from '../protocol/codes.ts'
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
 import { type Frame, Inbox, isCopy } from './inbox.ts'
+import type { ClientInputOptions } from './input-options.ts'
 import { tooLarge } from './large-messages.ts'
-import type { Steps } from './steps.ts'
 
 /** Extended messages kept for one unit before what is there is sent on. */
 const MAX_BATCH_BYTES = 1024 * 1024
-
-export interface ClientInputOptions {
-  readonly socket: Socket
-  readonly steps: Steps
-  readonly executor: Executor
-  readonly stats: DatabaseStats
-  /** [scatter] max_routed_statement. */
-  readonly maxFrameBytes: number
-  /** Ends the connection. */
-  readonly failed: (error: unknown) => void
-}
 
 export class ClientInput implements FrameHandler {
   readonly #options: ClientInputOptions
@@ -159,6 +145,7 @@ export class ClientInput implements FrameHandler {
       case code.COPY_FAIL:
         return this.#copy(type, buffer, start, end, moreBytes)
       case code.FUNCTION_CALL:
+        if (this.#dropping) return this.#drop(moreBytes)
         return this.#run(() => [this.#options.steps.functionCall(buffer, start, end, moreBytes)], moreBytes === 0)
       case code.TERMINATE:
         this.#options.socket.destroySoon()
@@ -169,7 +156,8 @@ export class ClientInput implements FrameHandler {
   }
 
   #query(buffer: Buffer, start: number, end: number, moreBytes: number): void {
-    if (this.#batch.length > 0 || this.#batchError !== null) {
+    if (this.#dropping) return this.#drop(moreBytes)
+    if (this.#batch.length > 0) {
       throw new ShardwayError('protocol_violation', '08P01', 'simple query inside an extended batch', {
         hint: 'Send Sync first.',
       })
@@ -197,11 +185,19 @@ export class ClientInput implements FrameHandler {
     this.#options.executor.run(unit)
   }
 
+  /** After an error everything is dropped up to Sync, as a server would. */
+  get #dropping(): boolean {
+    return this.#batchError !== null || this.#options.executor.running?.failed === true
+  }
+
+  #drop(moreBytes: number): void {
+    this.#large = 0
+    if (moreBytes > 0) this.#passOn(null)
+  }
+
   #extended(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
-    // Dropped up to Sync, as a server would.
-    const dropped = this.#batchError !== null || this.#options.executor.running?.failed === true
-    if (!dropped) this.#step(type, buffer, start, end, moreBytes)
-    if (moreBytes > 0 && (dropped || this.#batchError !== null)) return this.#passOn(null)
+    if (!this.#dropping) this.#step(type, buffer, start, end, moreBytes)
+    if (this.#dropping) return this.#drop(moreBytes)
     this.#batchBytes += end - start
     if (moreBytes > 0 || this.#batchBytes > MAX_BATCH_BYTES) this.#handBatch(false)
   }

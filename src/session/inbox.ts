@@ -44,11 +44,5 @@ export class Inbox {
 
 /** What a client may send while a server waits for COPY data. */
 export function isCopy(type: number): boolean {
-  return (
-    type === code.COPY_DATA ||
-    type === code.COPY_DONE ||
-    type === code.COPY_FAIL ||
-    type === code.FLUSH ||
-    type === code.SYNC
-  )
+  return type === code.COPY_DATA || type === code.COPY_DONE || type === code.COPY_FAIL
 }

@@ -269,6 +269,8 @@ export class Steps {
 
   #portalStep(op: number, name: string, buffer: Buffer, start: number, end: number): Step {
     const portal = this.#portals.get(name)
+    // Not the server's to say: there BEGIN may have left one, which the proxy put before the client's messages.
+    if (portal === undefined && name === '') throw new ShardwayError('no_portal', '34000', 'portal "" does not exist')
     // A cursor that SQL declared is a portal too: only the server knows those.
     if (portal === undefined) return makeStep(op, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
     return makeStep(op, buffer, start, end, portal.plan, portal.shard, NO_SLOTS, portal.statement)
