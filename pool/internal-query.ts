@@ -14,6 +14,7 @@ type Callback = (error: ShardwayError | null, rows: InternalRows) => void
 /** Sends one simple query (several statements allowed) that answers few rows. */
 export function internalQuery(server: ServerConnection, sql: string, callback: Callback): void {
   server.state.internalSinceMs = nowUs() / 1000
+  server.state.unnamed = 0 // a simple query drops it
   internalRequest(server, [KIND_QUERY], query(sql), (error, rows) => {
     server.state.internalSinceMs = 0
     callback(error, rows)

@@ -107,6 +107,11 @@ export class ServerConnection {
     for (const next of this.#behind.splice(0)) this.#push(next)
   }
 
+  /** The Sync that was sent is lost: until another is answered, the server is inside of a batch. */
+  owesSync(): void {
+    this.#inBatch = true
+  }
+
   /** Announces a request; its bytes follow through `send`. */
   expect(kind: number, owner: Owner, data: unknown = null): void {
     const base = kind & KIND_MASK

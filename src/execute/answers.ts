@@ -24,7 +24,6 @@ import type { RunningUnit } from './running-unit.ts'
 export const POISON = Symbol('poison')
 /** Data of the Sync that ends a part of a unit which was run apart. */
 export const SCOUT = Symbol('scout')
-
 const DISCARD_ALL = 'DISCARD ALL'
 const DEALLOCATE_ALL = 'DEALLOCATE ALL'
 const SYNC_WAIT_CANCELLED = 'the wait for synchronous replication was cancelled'
@@ -136,6 +135,7 @@ export class Answers implements Owner {
 
   onRequestDropped(server: ServerConnection, kind: number, data: unknown): void {
     const base = kind & KIND_MASK
+    if (this.#executor.queryDropped(base)) return
     if (base === KIND_CLOSE && typeof data === 'number') server.state.evicted.push(data)
     if (base === KIND_LOCAL) {
       const { undo } = data as LocalAnswer

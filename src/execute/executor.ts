@@ -2,7 +2,7 @@
  * Carries one client's units out: gets a server for each, lays the session's settings on it, sends the messages, and gives
  * the server back when it is idle and clean. docs/internals/session.md has the states and invariants.
  */
-import { KIND_EXECUTE, KIND_SYNC, SKIP } from '../../pool/request-queue.ts'
+import { KIND_EXECUTE, KIND_FUNCTION, KIND_QUERY, KIND_SYNC, SKIP } from '../../pool/request-queue.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
@@ -14,7 +14,7 @@ import { Answers, POISON, SCOUT } from './answers.ts'
 import type { ExecutorClient } from './client.ts'
 import { emitSilently, emitSteps } from './emit.ts'
 import { type Link, Links } from './links.ts'
-import { answerLocally, dropParses, isLocal } from './local.ts'
+import { aborted, answerLocally, BEFORE_ABORTED, dropParses, isLocal } from './local.ts'
 import { Placement } from './placement.ts'
 import { RunningUnit } from './running-unit.ts'
 import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
@@ -165,12 +165,21 @@ export class Executor {
     if (server === null) return
     this.client.database.stats.errors++
     running.failed = true
-    server.local(this.answers, errorOf(error))
+    const late = server.status === IN_FAILED_TRANSACTION && !BEFORE_ABORTED.has(error.sqlstate)
+    server.local(this.answers, errorOf(late ? aborted() : error))
     server.expect(KIND_EXECUTE | SKIP, this.answers, POISON)
     server.send(poison)
     if (!unit.complete) return
     server.expect(KIND_SYNC, this.answers)
     server.send(sync)
+  }
+
+  /** A query behind an error in an unfinished batch was skipped: the Sync that waits behind it brings ReadyForQuery. */
+  queryDropped(kind: number): boolean {
+    if (kind !== KIND_QUERY && kind !== KIND_FUNCTION) return false
+    if (this.running !== null) this.running.complete = false
+    this.client.unitEmitted()
+    return true
   }
 
   /** What makes something durable is answered only when every sibling knows of it (soundness 22, 38). */

@@ -23,7 +23,7 @@ import {
 const TEXT_OID = 25
 
 /** What a server finds wrong before it looks whether the block has failed: syntax, and what names no statement or portal. */
-const BEFORE_ABORTED: ReadonlySet<string> = new Set(['42601', '26000', '34000'])
+export const BEFORE_ABORTED: ReadonlySet<string> = new Set(['42601', '26000', '34000'])
 
 /** True when every step can be answered without a server. */
 export function isLocal(executor: Executor, unit: Unit): boolean {
@@ -202,7 +202,7 @@ function textOf(step: Step): string {
   return step.statement?.rest.toString('utf8', 0, step.statement.textLength) ?? ''
 }
 
-function aborted(): ShardwayError {
+export function aborted(): ShardwayError {
   return new ShardwayError(
     'failed_transaction',
     '25P02',

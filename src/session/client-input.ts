@@ -113,6 +113,8 @@ export class ClientInput implements FrameHandler {
       // Refused, or its server was lost: what is still due is ReadyForQuery.
       return this.#hand({ steps: [], complete: true, simple: true, error: null })
     }
+    // Behind an error in an unfinished batch the server has skipped it.
+    if (running.failed && running.server.outstanding === 0) return
     running.complete = true
     this.#blocked = true
   }

@@ -172,12 +172,12 @@ export class Steps {
     const count = buffer.readUInt16BE(textEnd + 1)
     if (textEnd + 3 + 4 * count !== end) throw violation('invalid message format')
     const name = nameOf(buffer, start + 5, nameEnd)
-    if (name !== '' && this.#statements.has(name)) {
-      throw new ShardwayError('duplicate_statement', '42P05', `prepared statement "${name}" already exists`)
-    }
     // Also when this one fails: servers drop the unnamed statement first.
     if (name === '') this.#forget('')
     const plan = this.#find(buffer, nameEnd + 1, textEnd)
+    if (name !== '' && this.#statements.has(name)) {
+      throw new ShardwayError('duplicate_statement', '42P05', `prepared statement "${name}" already exists`)
+    }
     const types =
       count === 0 ? NO_TYPES : Array.from({ length: count }, (_, i) => buffer.readUInt32BE(textEnd + 3 + 4 * i))
     const statement = this.#statement(

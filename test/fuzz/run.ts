@@ -77,8 +77,8 @@ async function attack(system: System, options: FuzzOptions, stopped: () => boole
   }
   over = true
   await Promise.all(work)
-  const left = await leftovers(system)
-  const grown = residentBytes(system.shardway.pid) - memoryBefore
+  const left = system.shardway.running ? await leftovers(system) : []
+  const grown = system.shardway.running ? residentBytes(system.shardway.pid) - memoryBefore : 0
   const internal = system.shardway.logs.filter(({ message }) => /internal error/.test(String(message)))
   return {
     checks: [
