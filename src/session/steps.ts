@@ -176,8 +176,10 @@ export class Steps {
   }
 
   #statement(name: string, rest: Buffer, textLength: number, types: readonly number[]): Statement {
-    const { shared, settings } = this.#context
-    const key = name === '' ? '' : `${settings.signature}\0${rest.toString('latin1')}`
+    const { shared, settings, router } = this.#context
+    // With the catalog's version: a Parse after DDL must not be answered from what was prepared before it.
+    const { version } = router.catalog.catalog
+    const key = name === '' ? '' : `${version}\0${settings.signature}\0${rest.toString('latin1')}`
     const statement: Statement = {
       id: key === '' ? shared.nextId() : shared.share(key),
       name,
