@@ -29,7 +29,6 @@ export interface Login extends ServerAddress {
   readonly user: string
   /** Asked at each login: what is known of a user changes with the logins of clients. */
   readonly secret: () => ServerSecret
-  readonly timeoutMs: number
 }
 
 const MAX_LOGIN_FRAME_BYTES = 1024 * 1024
@@ -48,23 +47,30 @@ function unavailable(address: ServerAddress, reason: string, cause?: unknown): S
   )
 }
 
-/** Resolves with a socket that nobody reads yet. Rejects with ShardwayError 08006. */
-export async function openServer(login: Login): Promise<{ socket: net.Socket; identity: ServerIdentity }> {
-  if (login.tls.mode !== 'allow') return await openOnce(login)
+/** The longest that a timer takes. */
+const NO_LIMIT_MS = 2_147_483_647
+
+/** `timeoutMs`: 0: no limit. Resolves with a socket that nobody reads yet. Rejects with ShardwayError 08006. */
+export async function openServer(
+  login: Login,
+  timeoutMs: number,
+): Promise<{ socket: net.Socket; identity: ServerIdentity }> {
+  const limitMs = timeoutMs || NO_LIMIT_MS
+  if (login.tls.mode !== 'allow') return await openOnce(login, limitMs)
   try {
-    return await openOnce({ ...login, tls: { ...login.tls, mode: 'disable' } })
+    return await openOnce({ ...login, tls: { ...login.tls, mode: 'disable' } }, limitMs)
   } catch (error) {
     // As in libpq: plain text first, TLS where the server's rules refuse that.
     if (!(error instanceof ShardwayError) || !(error.cause instanceof PlainTextRefused)) throw error
-    return await openOnce({ ...login, tls: { ...login.tls, mode: 'require' } })
+    return await openOnce({ ...login, tls: { ...login.tls, mode: 'require' } }, limitMs)
   }
 }
 
 class PlainTextRefused extends Error {}
 
-async function openOnce(login: Login): Promise<{ socket: net.Socket; identity: ServerIdentity }> {
-  const socket = await openSocket(login)
-  const timer = setTimeout(() => socket.destroy(new Error('login timed out')), login.timeoutMs)
+async function openOnce(login: Login, timeoutMs: number): Promise<{ socket: net.Socket; identity: ServerIdentity }> {
+  const socket = await openSocket({ ...login, timeoutMs })
+  const timer = setTimeout(() => socket.destroy(new Error('login timed out')), timeoutMs)
   try {
     const identity = await logIn(socket, login)
     return { socket, identity }

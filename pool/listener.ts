@@ -10,6 +10,7 @@ import { ServerConnection } from './server-connection.ts'
 
 export interface ListenerOptions {
   readonly login: Login
+  readonly connectTimeoutMs: number
   /** A whole NotificationResponse. */
   readonly onNotification: (channel: string, frame: Buffer) => void
   /** What was notified from now on is not heard. */
@@ -27,7 +28,7 @@ export class Listener implements Owner {
 
   /** Rejects with ShardwayError 08006, also when the node is not a primary. */
   async open(): Promise<void> {
-    const { socket, identity } = await openServer(this.#options.login)
+    const { socket, identity } = await openServer(this.#options.login, this.#options.connectTimeoutMs)
     const server = new ServerConnection(socket, identity, () => this.#lost())
     server.owner = this
     this.#server = server

@@ -1,59 +1,60 @@
 /**
  * Server connections of one (database, user, node) on one worker. Idle ones are reused last in, first out, so that warm
- * ones stay warm; waiters are served first come, first served.
+ * ones stay warm; waiters are served first come, first served. docs/internals/pools.md has the states.
  */
-import { ShardwayError } from '../src/errors/shardway-error.ts'
+import type { PoolSettings } from '../src/config/pool-settings.ts'
+import { errorOf } from '../src/errors/codes.ts'
+import type { ShardwayError } from '../src/errors/shardway-error.ts'
 import { nowUs } from '../src/observe/clock.ts'
-import { type Login, openServer } from './connect.ts'
+import { growBy, type PoolCounts, wantsReserve, wantsShare } from './growth.ts'
+import { IdleServers } from './idle-servers.ts'
 import { internalQuery } from './internal-query.ts'
 import type { OidPatch } from './oid-patch.ts'
-import { ServerConnection } from './server-connection.ts'
-import { NO_SETTINGS } from './server-state.ts'
-
-/** Who waits for a server. Exactly one of the two is called, unless the wait is given up with `forget`. */
-export interface Waiter {
-  onServer(server: ServerConnection): void
-  onServerUnavailable(error: ShardwayError): void
-}
-
-export interface PoolOptions {
-  readonly name: string
-  readonly database: string
-  readonly user: string
-  readonly shard: string
-  readonly address: string
-  readonly role: 'primary' | 'replica'
-  readonly login: Login
-  readonly size: number
-  readonly patch: OidPatch | null
-  readonly waitTimeoutMs: number
-  readonly lifetimeMs: number
-  readonly idleTimeoutMs: number
-  /** The pool is at its share and someone waits. */
-  readonly onWantShare: () => void
-  /** The node did not answer, or is not what it was taken for. */
-  readonly onSuspect: () => void
-}
-
-type Waiting = { readonly waiter: Waiter; readonly sinceUs: number }
-
-/** Connections under way at once: more only queue up in the server's own postmaster. */
-const MAX_CONNECTING = 8
+import { Opening } from './opening.ts'
+import type { PoolOptions } from './pool-options.ts'
+import { resetServer } from './reset.ts'
+import type { ServerConnection } from './server-connection.ts'
+import { type Waiter, WaitQueue } from './waiting.ts'
 
 export class Pool {
   readonly options: PoolOptions
   size: number
-  readonly #idle: ServerConnection[] = []
+  /** Kept open, idle or not. */
+  minSize = 0
+  settings: PoolSettings
+  readonly free = new IdleServers()
   readonly #all = new Set<ServerConnection>()
-  #waiting: Waiting[] = []
-  #connecting = 0
+  readonly #waiting = new WaitQueue()
+  readonly opening: Opening
+  /** Connections to close for the sake of users that wait elsewhere. */
+  #owed = 0
+  /** Coming back: DISCARD ALL, or a round trip after a cancel. */
+  #returning = 0
+  #paused = false
   #closed = false
   #patch: OidPatch | null
 
   constructor(options: PoolOptions) {
+    const { address, role, login, onWantPermit } = options
     this.options = options
     this.size = options.size
+    this.settings = options.settings
     this.#patch = options.patch
+    this.opening = new Opening({
+      address,
+      role,
+      login,
+      settings: () => this.settings,
+      onWantPermit,
+      onPermitBack: reserve => this.#permitBack(reserve),
+      onConnected: server => {
+        server.patch = this.#patch
+        this.#all.add(server)
+      },
+      onReady: server => (this.#closed || this.#paused ? server.end() : this.#lend(server)),
+      onClosed: server => this.#forgetServer(server),
+      onFailed: error => this.#openingFailed(error),
+    })
   }
 
   /** OIDs of another catalog: open connections translate by it too. */
@@ -66,21 +67,12 @@ export class Pool {
     return this.#all
   }
 
-  get idle(): number {
-    return this.#idle.length
-  }
-
-  /** Servers in use. */
   get active(): number {
-    return this.#all.size - this.#idle.length
+    return this.#all.size - this.free.size
   }
 
   get waiting(): number {
     return this.#waiting.length
-  }
-
-  get connecting(): number {
-    return this.#connecting
   }
 
   get closed(): boolean {
@@ -94,54 +86,75 @@ export class Pool {
     return pinned < Math.max(1, this.size - 1)
   }
 
+  /** Another worker may have one of this pool's share. */
+  get maySpareShare(): boolean {
+    return this.#waiting.length === 0 && this.active + this.opening.underWay < this.size
+  }
+
   maxWaitUs(now: number): number {
-    const first = this.#waiting[0]
-    return first === undefined ? 0 : now - first.sinceUs
+    return this.#waiting.firstWaitUs(now)
   }
 
-  isIdle(server: ServerConnection): boolean {
-    return this.#idle.includes(server)
-  }
-
-  /** An idle server at once, or null: then one of the waiter's callbacks follows later. */
+  /**
+   * An idle server at once, or null: then one of the waiter's callbacks follows later, never before this returns.
+   * @throws ShardwayError the node's own, while it is not tried again (server_login_retry)
+   */
   acquire(waiter: Waiter): ServerConnection | null {
     if (this.#waiting.length === 0) {
-      const server = this.#idle.pop()
+      const server = this.free.pop()
       if (server !== undefined) return server
     }
-    this.#waiting.push({ waiter, sinceUs: nowUs() })
-    this.#grow()
+    const now = nowUs()
+    const failure = this.#all.size === 0 ? this.opening.failureAt(now) : null
+    if (failure !== null) throw failure
+    this.#waiting.push(waiter, now)
+    this.#serve(now)
     return null
   }
 
   /** The waiter no longer wants a server. */
   forget(waiter: Waiter): void {
-    this.#waiting = this.#waiting.filter(one => one.waiter !== waiter)
+    this.#waiting.forget(waiter)
   }
 
   /** Takes a server back. It must be idle, with nothing outstanding; otherwise it is closed (never reused in doubt). */
   release(server: ServerConnection): void {
     server.owner = null
+    const { state } = server
     if (server.closed) return
     if (!server.clean) {
       server.destroy('given back while busy')
       return
     }
-    if (this.#closed || server.state.closeNeeded || this.#all.size > this.size) {
-      server.end()
-      return
-    }
-    if (server.state.cancels > 0) return // comes back by `cancelEnded`
-    if (server.state.settle) {
-      server.state.settle = false
-      internalQuery(server, '', () => this.release(server))
-      return
-    }
-    if (server.state.dirty) {
-      this.#reset(server)
-      return
-    }
-    this.#lend(server)
+    if (this.settings.serverLifetimeMs === 0 || this.#mustEnd(server)) return server.end()
+    if (state.cancels > 0) return // comes back by `cancelEnded`
+    if (state.settle) {
+      state.settle = false
+      this.#returning++
+      internalQuery(server, '', () => this.#returned(server))
+    } else if (state.dirty) {
+      this.#returning++
+      resetServer(server, () => this.#returned(server))
+    } else this.#lend(server)
+  }
+
+  #returned(server: ServerConnection): void {
+    this.#returning--
+    this.release(server)
+  }
+
+  #mustEnd({ state }: ServerConnection): boolean {
+    if (this.#closed || this.#paused || state.closeNeeded || state.expired) return true
+    if (this.#owed > 0) return true
+    return state.reserve ? this.#waiting.length === 0 : this.#ordinary > this.size
+  }
+
+  /** Servers that count for the size: all but those of the reserve. */
+  get #ordinary(): number {
+    if (this.settings.reserveSize === 0) return this.#all.size
+    let count = 0
+    for (const server of this.#all) if (!server.state.reserve) count++
+    return count
   }
 
   cancelStarted(server: ServerConnection): void {
@@ -160,139 +173,128 @@ export class Pool {
 
   setSize(size: number): void {
     this.size = size
-    this.#shrink()
-    this.#grow()
+    this.free.endWhile(() => this.#ordinary > this.size)
+    this.#serve()
   }
 
   /** Connections are replaced as they come back: RECONNECT, new settings. */
   reconnect(): void {
     for (const server of this.#all) server.state.closeNeeded = true
-    for (const server of this.#idle.splice(0)) server.end()
+    this.free.endWhile(() => true)
+    this.#serve()
+  }
+
+  /** While paused nothing is lent and every server is closed as it comes back; waiters wait. */
+  setPaused(paused: boolean): void {
+    this.#paused = paused
+    if (paused) this.free.endWhile(() => true)
+    else this.#serve()
+  }
+
+  /** Someone else waits for what this pool holds: an idle connection is closed, else the next one as it comes back. */
+  yield(onlyIdle: boolean): void {
+    if (!onlyIdle) this.#owed++
+    this.free.endOldest()
+  }
+
+  /** Ends the connections at once; the pool goes on. */
+  kill(reason: string): void {
+    for (const server of [...this.#all]) server.destroy(reason)
   }
 
   /** The node is no longer what this pool was made for: everything is reset, not drained (soundness 25). */
   close(error: ShardwayError): void {
     this.#closed = true
-    for (const server of [...this.#all]) server.destroy(error.message)
-    this.#fail(error)
+    this.kill(error.message)
+    for (const waiter of this.#waiting.all()) waiter.onServerUnavailable(error)
   }
 
   /** Timeouts, a few times a second. */
   tick(now: number): void {
-    const { waitTimeoutMs, lifetimeMs, idleTimeoutMs } = this.options
-    for (;;) {
-      const first = this.#waiting[0]
-      if (waitTimeoutMs === 0 || first === undefined || now - first.sinceUs <= waitTimeoutMs * 1000) break
-      const error = new ShardwayError('query_wait_timeout', '57014', 'query_wait_timeout', {
-        detail: `No server connection of pool ${this.options.name} became free within ${waitTimeoutMs} ms.`,
-        hint: 'Raise [pool] default_pool_size or query_wait_timeout, or look for long transactions in SHOW CLIENTS.',
-      })
-      this.#waiting.shift()
-      first.waiter.onServerUnavailable(error)
+    const { settings } = this
+    for (const waiter of this.#waiting.expire(now, settings.waitTimeoutMs)) {
+      const detail = `No server connection of pool ${this.options.name} became free within ${settings.waitTimeoutMs} ms.`
+      waiter.onServerUnavailable(errorOf('query_wait_timeout', {}, { detail }))
     }
-    const nowMs = now / 1000
-    for (const server of [...this.#idle]) {
-      const { connectedAtMs, requestAtMs } = server.state
-      if (nowMs - requestAtMs <= idleTimeoutMs && nowMs - connectedAtMs <= lifetimeMs) continue
-      this.#idle.splice(this.#idle.indexOf(server), 1)
-      server.end()
-    }
-    this.#grow()
+    this.#waiting.notice(now, settings.waitNoticeMs)
+    for (const { state } of this.#all) if (now / 1000 - state.connectedAtMs > state.lifetimeMs) state.expired = true
+    this.free.age(now, settings, settings.connectTimeoutMs, () => this.#all.size > this.minSize)
+    this.#serve(now)
   }
 
   #lend(server: ServerConnection): void {
+    // server_check_delay = 0: nobody gets a server that was not checked.
+    if (this.settings.checkDelayMs === 0 && this.settings.checkQuery !== null) {
+      this.free.pushUnchecked(server)
+      this.#serve()
+    } else this.#lendChecked(server)
+  }
+
+  #lendChecked(server: ServerConnection): void {
     const next = this.#waiting.shift()
-    if (next === undefined) this.#idle.push(server)
-    else next.waiter.onServer(server)
+    if (next === undefined) this.free.push(server)
+    else next.onServer(server)
   }
 
-  #reset(server: ServerConnection): void {
-    internalQuery(server, 'DISCARD ALL', error => {
-      if (error !== null || server.closed) return server.destroy('DISCARD ALL failed')
-      server.state.settings = NO_SETTINGS
-      server.state.prepared.clear()
-      server.state.evicted.length = 0
-      server.state.unnamed = 0
-      server.state.dirty = false
-      this.release(server)
-    })
-  }
-
-  #shrink(): void {
-    while (this.#all.size > this.size) {
-      const server = this.#idle.shift()
-      if (server === undefined) return
-      server.end()
+  get #counts(): PoolCounts {
+    return {
+      size: this.size,
+      minSize: this.minSize,
+      servers: this.#ordinary,
+      opening: this.opening.underWay,
+      returning: this.free.tested + this.#returning,
+      waiting: this.#waiting.length,
     }
   }
 
-  #grow(): void {
-    if (this.#closed) return
-    while (
-      this.#connecting < Math.min(this.#waiting.length, MAX_CONNECTING) &&
-      this.#all.size + this.#connecting < this.size
-    ) {
-      this.#connecting++
-      void this.#connect()
+  /** Whatever can be done for those who wait: checks of used servers, new ones, another worker's share, the reserve. */
+  #serve(now = nowUs()): void {
+    if (this.#closed || this.#paused) return
+    const { settings } = this
+    while (this.#waiting.length > this.free.tested) {
+      if (!this.free.check(settings.checkQuery ?? '', server => this.#checked(server))) break
     }
-    if (this.#waiting.length > this.#connecting && this.#all.size + this.#connecting >= this.size) {
-      this.options.onWantShare()
-    }
+    if (this.#waiting.length === 0 && this.#all.size >= this.minSize) return
+    if (this.opening.failureAt(now) !== null) return
+    for (let more = growBy(this.#counts); more > 0; more--) this.opening.ask(false)
+    const counts = this.#counts
+    if (wantsShare(counts)) this.options.onWantShare()
+    const { reserveSize, reserveAfterMs } = settings
+    const firstWaitUs = this.#waiting.firstWaitUs(now)
+    const { reserveAsked } = this.opening
+    if (wantsReserve({ ...counts, reserveSize, reserveAfterMs, reserveAsked, firstWaitUs })) this.opening.ask(true)
   }
 
-  async #connect(): Promise<void> {
-    try {
-      const { socket, identity } = await openServer(this.options.login)
-      const server = new ServerConnection(socket, identity, closed => this.#forgetServer(closed))
-      server.patch = this.#patch
-      server.state.connectedAtMs = nowUs() / 1000
-      server.state.requestAtMs = server.state.connectedAtMs
-      this.#connecting--
-      this.#all.add(server)
-      this.#identify(server)
-    } catch (error) {
-      this.#connecting--
-      this.#connectFailed(
-        error instanceof ShardwayError ? error : new ShardwayError('server_unavailable', '08006', String(error)),
-      )
-    }
+  #checked(server: ServerConnection): void {
+    if (this.#mustEnd(server)) server.end()
+    else this.#lendChecked(server)
   }
 
-  /** A node may have changed its role, or have been restarted behind what it served: looked at before first use. */
-  #identify(server: ServerConnection): void {
-    const sql =
-      'select pg_catalog.pg_is_in_recovery(), extract(epoch from pg_catalog.pg_postmaster_start_time())::pg_catalog.text'
-    internalQuery(server, sql, (error, rows) => {
-      if (error !== null) {
-        server.destroy('the server could not be looked at')
-        return this.#connectFailed(error)
-      }
-      server.state.start = rows[0]?.[1] ?? ''
-      const role = rows[0]?.[0] === 'f' ? 'primary' : 'replica'
-      if (role === this.options.role) return this.release(server)
-      server.destroy('role changed')
-      this.#connectFailed(
-        new ShardwayError('role_changed', '57P03', `node ${this.options.address} is not a ${this.options.role} now`, {
-          hint: 'The proxy looks at its nodes again; try again in a moment.',
-        }),
-      )
-    })
+  /** The control process allows a connection. */
+  permit(reserve: boolean): void {
+    const opening = this.opening.connecting
+    const room = reserve || this.#ordinary + opening < this.size
+    const needed = this.#waiting.length > opening || this.#all.size + opening < this.minSize
+    this.opening.permit(reserve, !this.#closed && !this.#paused && room && needed)
   }
 
-  #connectFailed(error: ShardwayError): void {
+  /** Pays what is owed, whatever the connection was closed for: the control process counts alike. */
+  #permitBack(reserve: boolean): void {
+    this.#owed = Math.max(0, this.#owed - 1)
+    this.options.onPermitBack(reserve)
+  }
+
+  #openingFailed(error: ShardwayError): void {
     this.options.onSuspect()
     // With servers left, waiters are served by those; with none, waiting would only hide the reason.
-    if (this.#all.size === 0) this.#fail(error)
-  }
-
-  #fail(error: ShardwayError): void {
-    for (const { waiter } of this.#waiting.splice(0)) waiter.onServerUnavailable(error)
+    if (this.#all.size > 0) return
+    for (const waiter of this.#waiting.all()) waiter.onServerUnavailable(error)
   }
 
   #forgetServer(server: ServerConnection): void {
     this.#all.delete(server)
-    const at = this.#idle.indexOf(server)
-    if (at >= 0) this.#idle.splice(at, 1)
-    this.#grow()
+    this.free.remove(server)
+    this.#permitBack(server.state.reserve)
+    this.#serve()
   }
 }

@@ -32,8 +32,18 @@ export class ServerState {
   dirty = false
   /** Postmaster start of the server, as epoch text; watermarks of another start do not count. */
   start = ''
+  /** Parse messages sent, for the statistics. */
+  parses = 0
   connectedAtMs = 0
   requestAtMs = 0
+  /** Since when it is nobody's, milliseconds, to a tick; 0 while it is not, or not yet looked at. */
+  idleAtMs = 0
+  /** server_lifetime of this one. */
+  lifetimeMs = Number.POSITIVE_INFINITY
+  /** Past its lifetime: closed instead of going back to its pool. */
+  expired = false
+  /** One of reserve_pool_size: closed as soon as nobody waits. */
+  reserve = false
   /** Closed instead of going back to its pool. */
   closeNeeded = false
   /** Cancel connections under way; the server is not reused before they ended. */

@@ -1,15 +1,29 @@
 /** The one command table: the console, the CLI and docs/reference/console.md are made from it. */
 import { errorOf } from '../errors/codes.ts'
 import type { ConsoleResult } from '../process/messages.ts'
-import type { AdminContext, ShutdownMode } from './context.ts'
+import type { AdminContext } from './context.ts'
 import { explainResult } from './explain.ts'
+import {
+  disable,
+  enable,
+  kill,
+  killClient,
+  pause,
+  reconnect,
+  requireDatabase,
+  resume,
+  shutdown,
+  waitClose,
+} from './pooler-commands.ts'
 import { done, listing, text } from './result.ts'
 import { showConfig } from './show/config.ts'
-import { showClients, showServers } from './show/connections.ts'
-import { showDatabases, showLists, showState, showUsers, showVersion } from './show/databases.ts'
+import { showActiveSockets, showClients, showServers, showSockets } from './show/connections.ts'
+import { showDatabases, showLists, showState, showVersion } from './show/databases.ts'
 import { showPools } from './show/pools.ts'
 import { showStats, showStatsAverages, showStatsTotals, showTotals } from './show/stats.ts'
+import { showDnsHosts, showDnsZones, showMem, showPeerPools, showPeers } from './show/process.ts'
 import { showNodes, showShards, showSlots, showTables } from './show/topology.ts'
+import { showUsers } from './show/users.ts'
 import type { Arguments } from './statement.ts'
 import { status } from './status.ts'
 
@@ -49,27 +63,28 @@ function later(name: string, syntax: string, help: string): Command {
   return { name, syntax, help, rights: 'admin', minValues: 0, maxValues: Number.POSITIVE_INFINITY, run: null }
 }
 
-const SHUTDOWN_MODES: Readonly<Record<string, ShutdownMode>> = {
-  '': 'immediate',
-  wait_for_servers: 'wait-for-servers',
-  wait_for_clients: 'wait-for-clients',
-}
-
 export const COMMANDS: readonly Command[] = [
+  show('active_sockets', 'Clients and servers with something under way', showActiveSockets),
   show('clients', 'Clients, with the reason why one keeps its server', showClients),
   show('config', 'Settings, their defaults, and whether RELOAD changes them', showConfig),
   show('databases', 'Databases and the primary of their default shard', showDatabases),
+  show('dns_hosts', 'Empty: the system resolves names', showDnsHosts),
+  show('dns_zones', 'Empty: the system resolves names', showDnsZones),
   show('help', 'This list', showHelp),
   show('lists', 'How many there are of everything', showLists),
+  show('mem', 'Memory of each worker', showMem),
   show('nodes', 'Nodes: role, state, lag, connections', (context, args) =>
     showNodes(context, databaseOption(context, args)),
   ),
+  show('peer_pools', 'Empty: cancel requests reach every worker', showPeerPools),
+  show('peers', 'Empty: cancel requests reach every worker', showPeers),
   show('pools', 'Pools by database and user, over all workers and nodes', showPools),
   show('servers', 'Connections to the servers', showServers),
   show('shards', 'Shards: primary, replicas, term, share of the slots', (context, args) =>
     showShards(context, databaseOption(context, args)),
   ),
   show('slots', 'Which shard owns which slots', (context, args) => showSlots(context, databaseOption(context, args))),
+  show('sockets', 'Clients and servers with their buffers', showSockets),
   show('state', 'Active, paused or suspended', showState),
   show('stats', 'Counters and averages by database', showStats),
   show('stats_averages', 'Averages by database', showStatsAverages),
@@ -109,55 +124,30 @@ export const COMMANDS: readonly Command[] = [
     'SHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]',
     'End: at once, when no transaction runs, or when the last client has gone',
     [0, 1],
-    async (context, args) => {
-      const word = args.values[0] ?? ''
-      const mode = Object.hasOwn(SHUTDOWN_MODES, word.toLowerCase()) ? SHUTDOWN_MODES[word.toLowerCase()] : undefined
-      if (mode === undefined) throw errorOf('bad_command', { what: `SHUTDOWN ${word}` })
-      await context.shutdown(mode)
-      return done('SHUTDOWN')
-    },
+    shutdown,
   ),
-  command(
-    'kill_client',
-    'KILL_CLIENT id',
-    'End the client with this id of SHOW CLIENTS',
-    [1, 1],
-    async (context, args) => {
-      const word = args.values[0] ?? ''
-      const id = /^[0-9]{1,15}$/.test(word) ? Number(word) : -1
-      if (id < 0) {
-        const hint = 'KILL_CLIENT takes an id of SHOW CLIENTS.'
-        throw errorOf('bad_command', { what: `KILL_CLIENT ${word}` }, { hint })
-      }
-      if (!(await context.killClient(id))) throw errorOf('no_such_object', { kind: 'client', name: id })
-      return done('KILL_CLIENT')
-    },
-  ),
+  command('pause', 'PAUSE [DATABASE]', 'Hold new transactions; done when every server is released', [0, 1], pause),
+  command('resume', 'RESUME [DATABASE]', 'End PAUSE and KILL', [0, 1], resume),
+  command('disable', 'DISABLE DATABASE', 'Refuse new clients of a database', [0, 1], disable),
+  command('enable', 'ENABLE DATABASE', 'End DISABLE', [0, 1], enable),
+  command('kill', 'KILL [DATABASE]', 'End all clients and servers of a database, and pause it', [0, 1], kill),
+  command('kill_client', 'KILL_CLIENT id', 'End the client with this id of SHOW CLIENTS', [1, 1], killClient),
   command(
     'reconnect',
     'RECONNECT [DATABASE]',
     'Close each server connection as soon as its transaction ends',
     [0, 1],
-    async (context, args) => {
-      const name = args.values[0] ?? args.options.get('database') ?? null
-      if (name !== null) requireDatabase(context, name)
-      await context.reconnect(name)
-      return done('RECONNECT')
-    },
+    reconnect,
   ),
-  { ...show('sockets', 'Clients and servers with their buffers', null) },
+  command('wait_close', 'WAIT_CLOSE [DATABASE]', 'Wait until RECONNECT has closed every connection', [0, 1], waitClose),
+  { ...show('fds', 'Sockets, for an online restart of PgBouncer', null), rights: 'admin' },
   { ...show('routes', 'The plan cache', null) },
   { ...show('cache', 'The cache of reads', null) },
   { ...show('pins', 'Sessions that keep their server', null) },
   { ...show('rebalance', 'Movement of slots', null) },
   { ...show('failovers', 'Promotions', null) },
   { ...show('transactions', 'Transactions in doubt', null) },
-  later('pause', 'PAUSE [DATABASE]', 'Wait for transactions to end and hold the next'),
-  later('resume', 'RESUME [DATABASE]', 'End PAUSE'),
-  later('disable', 'DISABLE DATABASE', 'Refuse new clients of a database'),
-  later('enable', 'ENABLE DATABASE', 'End DISABLE'),
-  later('kill', 'KILL [DATABASE]', 'End all clients and servers of a database'),
-  later('wait_close', 'WAIT_CLOSE [DATABASE]', 'Wait until RECONNECT has closed every connection'),
+  later('suspend', 'SUSPEND', 'Flush and stop reading: PgBouncer does it for an online restart'),
   later('failover', 'FAILOVER SHARD [to=NODE] [FORCE]', 'Promote a replica of a shard whose primary is gone'),
   later('switchover', 'SWITCHOVER SHARD [to=NODE]', 'Promote a replica in a planned way'),
   later('shard add', 'SHARD ADD NAME node=HOST:PORT dbname=DB', 'Add a shard'),
@@ -198,12 +188,6 @@ function databaseOption(context: AdminContext, args: Arguments): string | undefi
   const name = args.options.get('database')
   if (name !== undefined) requireDatabase(context, name)
   return name
-}
-
-function requireDatabase(context: AdminContext, name: string): void {
-  if (!context.config.databases.some(database => database.name === name)) {
-    throw errorOf('no_such_object', { kind: 'database', name }, { hint: 'SHOW DATABASES lists them.' })
-  }
 }
 
 async function explainStatement(context: AdminContext, args: Arguments): Promise<ConsoleResult> {

@@ -21,6 +21,25 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   transaction_isolation: 'read committed',
 }
 
+/** What drivers set there. */
+const SETTABLE: ReadonlySet<string> = new Set([
+  ...Object.keys(PARAMETERS),
+  'client_min_messages',
+  'extra_float_digits',
+  'intervalstyle',
+  'search_path',
+  'session',
+  'statement_timeout',
+])
+
+/** Drivers set things that mean nothing here; settings of the proxy are changed in its file. */
+function set(word: string): ConsoleResult {
+  const name = (word.split('=')[0] ?? '').toLowerCase()
+  if (SETTABLE.has(name)) return done('SET')
+  const hint = 'Change shardway.toml and say RELOAD; SHOW CONFIG tells what that changes.'
+  throw errorOf('bad_command', { what: `SET ${name}` }, { hint })
+}
+
 /** An empty statement gives an empty tag: the session answers EmptyQueryResponse. @throws ShardwayError */
 export async function runConsole(sql: string, context: AdminContext): Promise<ConsoleResult> {
   if (!context.rights.admin && !context.rights.stats) {
@@ -32,6 +51,7 @@ export async function runConsole(sql: string, context: AdminContext): Promise<Co
   if (first === undefined) return done('')
   // PgBouncer takes SELECT for SHOW.
   if (first.toLowerCase() === 'select') words[0] = 'show'
+  if (first.toLowerCase() === 'set') return set(words[1] ?? '')
 
   const found = findCommand(words)
   if (found === null) {

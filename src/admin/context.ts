@@ -51,5 +51,16 @@ export interface AdminContext {
   /** False when there is no such client. */
   readonly killClient: (id: number) => Promise<boolean>
   readonly reconnect: (database: string | null) => Promise<void>
+  /** Holds all transactions of a database (null: all). Resolves when no server is left. @throws ShardwayError */
+  readonly pause: (database: string | null) => Promise<void>
+  readonly resume: (database: string | null) => void
+  readonly setDisabled: (database: string, disabled: boolean) => void
+  /** Ends all clients and servers of a database (null: all), which is paused from then on. */
+  readonly kill: (database: string | null) => Promise<void>
+  /** Resolves when every server that RECONNECT marked is closed. */
+  readonly waitClose: (database: string | null) => Promise<void>
+  readonly isPaused: (database: string) => boolean
+  readonly allPaused: () => boolean
+  readonly isDisabled: (database: string) => boolean
   readonly explain: (request: ExplainRequest) => Promise<readonly ExplainRow[]>
 }

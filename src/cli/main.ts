@@ -44,7 +44,7 @@ function program(): Command {
     .description('the proxy; SIGTERM drains, SIGHUP reloads')
     .requiredOption('-c, --config <file>', 'shardway.toml')
     .action(async (options: { readonly config: string }) => {
-      const { runControl } = await import('../process/control.ts')
+      const { runControl } = await import('../process/run-control.ts')
       exitCode = await runControl(options.config)
     })
   shardway
@@ -61,10 +61,19 @@ function program(): Command {
       exitCode = findings.some(finding => finding.severity === 'error') ? 1 : 0
     })
   shardway
-    .command('import-pgbouncer', { hidden: true })
-    .argument('<file>')
-    .action(() => {
-      throw new CommandFailed('import-pgbouncer is not yet supported in this release')
+    .command('import-pgbouncer')
+    .description('write the shardway.toml that is equivalent to a pgbouncer.ini; notes go to stderr')
+    .argument('<file>', 'pgbouncer.ini')
+    .option('-o, --output <file>', 'write to a new file instead of stdout')
+    .option('--json', 'print the notes as JSON')
+    .action(async (file: string, options: { readonly output?: string; readonly json?: boolean }) => {
+      const { runImport } = await import('./import-pgbouncer/run.ts')
+      const { ImportError } = await import('./import-pgbouncer/ini.ts')
+      try {
+        runImport(file, options)
+      } catch (error) {
+        throw error instanceof ImportError ? new CommandFailed(error.message) : error
+      }
     })
   addConsoleCommands(shardway)
   return shardway

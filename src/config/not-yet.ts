@@ -16,7 +16,6 @@ export function notYetProblems(file: Raw): string[] {
     problems.push(`${section.path}.${name}: "${value}" is ${RELEASE}, allowed: ${supported.join(', ')}`)
   }
   only(table(file, 'state'), 'store', ['file'], ['etcd'])
-  only(table(file, 'pool'), 'mode', ['transaction'], ['session', 'statement'])
   only(table(file, 'failover'), 'mode', ['managed', 'off'], ['patroni'])
   const refuse = (section: Raw, name: string): void => {
     const value = section.value[name]
@@ -26,7 +25,6 @@ export function notYetProblems(file: Raw): string[] {
   refuse(table(file, 'read'), 'fleet')
   refuse(table(file, 'failover'), 'fence_command')
   refuse(table(file, 'failover'), 'rejoin_command')
-  for (const user of list(file, 'users')) refuse(user, 'max_statements_per_second')
   return problems
 }
 

@@ -15,6 +15,7 @@ import {
   tableName,
   timerMs,
 } from './fields.ts'
+import { databasePool, poolSection, statementLimits, userPool } from './pool-schema.ts'
 
 const TLS_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 const PASSWORDS = 'a password, a "SCRAM-SHA-256$…" verifier, an "md5…" hash, or a list of them'
@@ -82,15 +83,6 @@ const server = z.strictObject({
     .describe('TLS towards the servers'),
 })
 
-const pool = z.strictObject({
-  mode: z.enum(['transaction', 'session', 'statement']).default('transaction').describe('When a server is given back'),
-  default_pool_size: count(1).default(20).describe('Server connections per database, user and node, over all workers'),
-  max_client_conn: count(1).default(10_000).describe('Clients of this proxy; the admin console is exempt'),
-  query_wait_timeout: timerMs.prefault('120s').describe('How long a statement may wait for a server; 0: for ever'),
-  lanes: flag.default(true).describe('Short autocommit reads of several clients share a server connection'),
-  client_login_timeout: timerMs.prefault('60s').describe('How long a client may take to log in; 0: for ever'),
-})
-
 const read = z.strictObject({
   consistency: z
     .enum(['strong', 'fresh', 'session', 'eventual'])
@@ -152,11 +144,8 @@ const user = z.strictObject({
   admin: flag.default(false).describe('May do everything in the admin console'),
   stats: flag.default(false).describe('May SHOW in the admin console, may not command'),
   databases: z.array(identifier).optional().describe('Databases the user may enter; absent: all'),
-  max_statements_per_second: count(0, 1_000_000_000).default(0).describe('0: no limit'),
-  pool: z
-    .strictObject({ default_pool_size: count(1).optional() })
-    .optional()
-    .describe("What differs from [pool] for this user's connections"),
+  ...statementLimits,
+  pool: userPool.optional().describe("What differs from [pool] for this user's connections"),
 })
 
 const shard = z.strictObject({
@@ -203,6 +192,8 @@ const database = z
     control_password: z.string().default('').describe("control_user's password"),
     control_password_env: z.string().min(1).optional().describe('Name of the environment variable that holds it'),
     control_password_file: fileName.optional().describe('File that holds it'),
+    ...statementLimits,
+    pool: databasePool.optional().describe('What differs from [pool] for this database; a user overrides it'),
     shards: z.array(shard, 'one [[databases.shards]] or more').min(1, 'one [[databases.shards]] or more'),
     tables: z.array(table).default([]),
     functions: z.array(routine).default([]),
@@ -219,7 +210,7 @@ export const configSchema = z.strictObject({
   state: state.prefault({}),
   auth: auth.prefault({}),
   server: server.prefault({}),
-  pool: pool.prefault({}),
+  pool: poolSection.prefault({}),
   read: read.prefault({}),
   scatter: scatter.prefault({}),
   cache: cache.prefault({}),

@@ -26,6 +26,14 @@ export const OPERATION_CODES = {
     hint: 'SHOW HELP lists the commands.',
     remedy: 'See docs/reference/console.md.',
   },
+  wrong_state: {
+    sqlstate: '55000',
+    severity: 'ERROR',
+    message: '{what}',
+    meaning: 'A command of the admin console asks for what is so already, or for the end of what is not so.',
+    hint: 'SHOW DATABASES and SHOW STATE tell what is paused and disabled.',
+    remedy: 'Nothing.',
+  },
   no_such_object: {
     sqlstate: '42704',
     severity: 'ERROR',

@@ -58,6 +58,14 @@ export const STATEMENT_CODES = {
     hint: 'The definition of a table has changed. Prepare the statement again.',
     remedy: 'Close the statement and prepare it again; drivers do so by themselves.',
   },
+  statement_limit: {
+    sqlstate: '53400',
+    severity: 'ERROR',
+    message: '{limit} of {kind} "{name}" is exceeded',
+    meaning: 'The user or the database has a limit on statements, over all its clients and all workers.',
+    hint: 'Try again in a moment, or raise the limit in [[users]] or [[databases]].',
+    remedy: 'Send fewer statements at once, or raise the limit.',
+  },
   duplicate_statement: {
     sqlstate: '42P05',
     severity: 'ERROR',

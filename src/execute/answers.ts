@@ -197,7 +197,7 @@ export class Answers implements Owner {
   #scoutDone(server: ServerConnection, running: RunningUnit): void {
     const executor = this.#executor
     const link = executor.links.of(server)
-    if (link !== undefined && link.pins === null) executor.links.release(link)
+    if (link !== undefined && !link.kept) executor.links.release(link)
     running.scout = false
     running.server = null
     if (running.failed && executor.transaction.state === 'virtual') executor.transaction.to('failed')
@@ -216,6 +216,7 @@ export class Answers implements Owner {
     client.database.stats.queries += running.queries
     if (status !== IDLE) {
       if (transaction.state === 'none') this.#blockBegan(running)
+      else if (running.commits) transaction.startedUs = now // AND CHAIN
       // What failed must not be run again elsewhere.
       if (status === IN_FAILED_TRANSACTION) transaction.prelude?.splice(-running.preliminaries, running.preliminaries)
       return
@@ -234,8 +235,7 @@ export class Answers implements Owner {
   /** BEGIN stood among the unit's statements: what they did ends with the block, not with the unit. */
   #blockBegan(running: RunningUnit): void {
     const { transaction } = this.#executor
-    transaction.to('open')
-    transaction.shard = running.shard
+    transaction.opened(running.shard, running.startedUs)
     transaction.marks = running.marks
     transaction.changesCatalog = running.changesCatalog
     transaction.touchesPins = running.touchesPins

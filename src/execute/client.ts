@@ -1,6 +1,7 @@
 /** What the executor needs of the client whose units it carries out. */
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { Settings } from '../../pool/server-state.ts'
+import type { PoolMode } from '../config/pool-schema.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
 import type { DatabaseContext } from './database-context.ts'
 import type { Environment } from './environment.ts'
@@ -11,6 +12,9 @@ export type Consistency = 'strong' | 'fresh' | 'session' | 'eventual'
 
 export interface ExecutorClient {
   readonly user: string
+  readonly poolMode: PoolMode
+  /** Its statements are counted before they run. */
+  readonly limited: boolean
   readonly output: ClientOutput
   readonly database: DatabaseContext
   readonly environment: Environment

@@ -13,18 +13,21 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { Config, DatabaseConfig } from '../config/schema.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { DatabaseStats } from '../observe/database-stats.ts'
-import type { Watermark } from '../process/messages.ts'
+import type { PoolPlace, Watermark } from '../process/messages.ts'
+import { DatabaseUsers } from './database-users.ts'
 import { type DatabaseTopology, type Node, primaryOf, type Shard, shardNamed } from '../topology/topology.ts'
 
 const PLAN_BYTES = 16 * 1024 * 1024
-const CONNECT_TIMEOUT_MS = 15_000
-const LIFETIME_MS = 3_600_000
-const IDLE_TIMEOUT_MS = 600_000
 
 export interface PoolServices {
   /** Servers that this worker may open in the pool. */
   shareOf(pool: string): number
   wantShare(pool: string): void
+  /** One more connection is wanted; `Pool.permit` answers. */
+  wantPermit(place: PoolPlace, reserve: boolean): void
+  permitBack(place: PoolPlace, reserve: boolean): void
+  /** This worker's part of a number of connections that are kept open, over all workers. */
+  partOf(count: number): number
   suspect(database: string, shard: string, address: string): void
   /** What a user without server_user logs in to servers with. */
   serverSecret(database: string, user: string): ServerSecret
@@ -41,6 +44,7 @@ export interface Welcome {
 export class DatabaseContext {
   readonly name: string
   readonly stats = new DatabaseStats()
+  readonly users: DatabaseUsers
   readonly auto: AutoStatements
   readonly #services: PoolServices
   readonly #pools = new Map<string, Pool>()
@@ -53,6 +57,7 @@ export class DatabaseContext {
   #topology: DatabaseTopology | null = null
   #catalog: Catalog | null = null
   #router: Router | null = null
+  #paused = false
   /** Parameters that a new client is told, by settings signature and user. */
   readonly welcomes = new Map<string, Welcome>()
 
@@ -62,13 +67,17 @@ export class DatabaseContext {
     this.#config = config
     this.#database = database
     this.#services = services
+    this.users = new DatabaseUsers(database.name, config)
   }
 
   /** Who listens for the clients of a user, on every shard. */
   listening(user: string): Listening {
     let listening = this.#listening.get(user)
     if (listening === undefined) {
-      listening = new Listening(() => this.#primaryLogins(user))
+      listening = new Listening(
+        () => this.#primaryLogins(user),
+        () => this.users.settingsOf(user).connectTimeoutMs,
+      )
       this.#listening.set(user, listening)
     }
     return listening
@@ -105,8 +114,8 @@ export class DatabaseContext {
   }
 
   update(config: Config, database: DatabaseConfig, topology: DatabaseTopology | null, catalog: Catalog | null): void {
-    this.#config = config
-    this.#database = database
+    const same = config === this.#config && topology === this.#topology && catalog === this.#catalog
+    if (config !== this.#config) this.#configure(config, database)
     if (topology !== null && topology !== this.#topology) {
       if (this.#topology !== null && primariesOf(this.#topology) !== primariesOf(topology)) {
         this.#stopListening(new ShardwayError('role_changed', '57P03', 'another node is the primary now'))
@@ -120,7 +129,8 @@ export class DatabaseContext {
       this.#catalog = catalog
       for (const pool of this.#pools.values()) pool.setPatch(this.#patch(pool.options.shard))
     }
-    this.welcomes.clear()
+    // A heartbeat changes nothing: logins need no server for its sake.
+    if (!same) this.welcomes.clear()
     if (this.#topology === null || this.#catalog === null) return
     if (this.#router === null) {
       this.#router = new Router({
@@ -130,6 +140,18 @@ export class DatabaseContext {
         planner: planStatement,
       })
     } else this.#router.update(this.#catalog, this.#topology)
+  }
+
+  #configure(config: Config, database: DatabaseConfig): void {
+    this.#config = config
+    this.#database = database
+    this.users.configure(config)
+    for (const pool of this.#pools.values()) pool.settings = this.users.settingsOf(pool.options.user)
+  }
+
+  setPaused(paused: boolean): void {
+    this.#paused = paused
+    for (const pool of this.#pools.values()) pool.setPaused(paused)
   }
 
   shardAt(index: number): Shard {
@@ -186,9 +208,26 @@ export class DatabaseContext {
   }
 
   tick(now: number): void {
+    this.#openMinimum()
     for (const [name, pool] of this.#pools) {
+      const { minSize } = pool.settings
+      if (minSize > 0 || pool.minSize > 0) {
+        const kept = this.#database.server_user !== undefined || this.users.hasClients(pool.options.user)
+        pool.minSize = kept ? this.#services.partOf(minSize) : 0
+      }
       pool.tick(now)
       if (pool.closed) this.#pools.delete(name)
+    }
+  }
+
+  /** min_pool_size counts on every primary from a user's first client on. */
+  #openMinimum(): void {
+    if (this.#topology === null || this.#paused) return
+    for (const user of this.users.connected()) {
+      if (this.users.settingsOf(user).minSize === 0) continue
+      this.#topology.shardNames.forEach((_, index) => {
+        if (primaryOf(this.shardAt(index)) !== undefined) this.primaryPool(index, user)
+      })
     }
   }
 
@@ -222,7 +261,8 @@ export class DatabaseContext {
   }
 
   #newPool(name: string, shard: Shard, node: Node, role: 'primary' | 'replica', user: string): Pool {
-    return new Pool({
+    const place = { pool: name, database: this.name, user, address: node.address }
+    const pool = new Pool({
       name,
       database: this.name,
       user,
@@ -232,12 +272,14 @@ export class DatabaseContext {
       login: this.#login(shard, node, user),
       size: this.#services.shareOf(name),
       patch: this.#patch(shard.name),
-      waitTimeoutMs: this.#config.pool.query_wait_timeout,
-      lifetimeMs: LIFETIME_MS,
-      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      settings: this.users.settingsOf(user),
       onWantShare: () => this.#services.wantShare(name),
+      onWantPermit: reserve => this.#services.wantPermit(place, reserve),
+      onPermitBack: reserve => this.#services.permitBack(place, reserve),
       onSuspect: () => this.#services.suspect(this.name, shard.name, node.address),
     })
+    pool.setPaused(this.#paused)
+    return pool
   }
 
   #login(shard: Shard, node: Node, user: string): Login {
@@ -253,7 +295,6 @@ export class DatabaseContext {
         serverUser === undefined
           ? this.#services.serverSecret(this.name, user)
           : passwordSecret(serverPassword ?? null),
-      timeoutMs: CONNECT_TIMEOUT_MS,
     }
   }
 

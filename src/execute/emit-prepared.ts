@@ -58,7 +58,7 @@ function isOneExtendedStatement(steps: readonly Step[]): boolean {
 /** The name to run the unit under, or null: outside a block, on a server that nothing was left on, for plans run often. */
 export function autoStatementFor(executor: Executor, running: RunningUnit, link: Link): AutoStatement | null {
   const { client, transaction } = executor
-  if (running.plain || transaction.state !== 'none' || link.pins !== null || link.server.state.dirty) return null
+  if (running.plain || transaction.state !== 'none' || link.kept || link.server.state.dirty) return null
   const plan = preparedPlan(running)
   if (plan === null) return null
   const { auto } = client.database

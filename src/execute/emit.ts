@@ -215,6 +215,7 @@ export function isPrepared(server: ServerConnection, statement: Statement): bool
 }
 
 export function register(server: ServerConnection, statement: Statement): void {
+  server.state.parses++
   if (statement.name === '') {
     server.state.unnamed = statement.id
     return

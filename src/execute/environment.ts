@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Marks } from '../../pool/marks.ts'
 import type { Authentication } from '../auth/authentication.ts'
 import type { Config } from '../config/schema.ts'
-import type { ConsoleResult, Watermark } from '../process/messages.ts'
+import type { ConsoleResult, QuotaRefusal, StatementClaim, Watermark } from '../process/messages.ts'
 import type { DatabaseContext } from './database-context.ts'
 import type { SharedStatements } from './shared-statements.ts'
 
@@ -34,9 +34,15 @@ export interface Environment {
   /** DDL was committed: calls back when every worker has the renewed catalog, or when waiting for it makes no sense. */
   catalogChanged(database: string, callback: () => void): void
   console(sql: string, user: string, alias: string, callback: (result: ConsoleResult | Error) => void): void
+  /** Asks whether statements of a limited user or database may run. */
+  askStatements(claim: StatementClaim, callback: (refusal: QuotaRefusal | null) => void): void
+  statementsDone(user: string, database: string): void
   newCancelKey(): CancelKey
   /** A cancel request that arrived here, whoever's it is. */
   cancel(pid: number, secret: string): void
   logWarning(message: string, fields: Record<string, unknown>): void
+  /** Clients are sent away as soon as their transaction is over. */
   readonly draining: boolean
+  /** No new clients. */
+  readonly refusing: boolean
 }

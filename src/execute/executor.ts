@@ -2,9 +2,9 @@
  * Carries one client's units out: gets a server for each, lays the session's settings on it, sends the messages, and gives
  * the server back when it is idle and clean. docs/internals/session.md has the states and invariants.
  */
-import { cancelOnServer } from '../../pool/connect.ts'
 import { KIND_EXECUTE, KIND_SYNC, SKIP } from '../../pool/request-queue.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
+import { errorOf as errorFrom } from '../errors/codes.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
@@ -12,21 +12,21 @@ import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { poison, sync } from '../protocol/frontend-messages.ts'
 import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from './client-output.ts'
 import { Answers, POISON, SCOUT } from './answers.ts'
+import { cancelLost, cancelOn } from './cancel.ts'
 import type { ExecutorClient } from './client.ts'
 import { emitSilently } from './emit.ts'
 import { emitUnit } from './emit-unit.ts'
 import { type Link, Links } from './links.ts'
 import { listenFirst } from './listen-command.ts'
-import { answerLocally, dropParses, isLocal } from './local.ts'
-import { isListen, keepsServer, listenInBlock, tooManyPinned } from './pinned.ts'
+import { answerLocally, countLocal, dropParses, isLocal } from './local.ts'
+import { begins, isListen, keepsServer, listenInBlock, tooManyPinned } from './pinned.ts'
 import { Notifications } from './notifications.ts'
 import { Placement } from './placement.ts'
+import { QuotaGate } from './quota-gate.ts'
 import { RunningUnit } from './running-unit.ts'
 import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
 import { Transaction } from './transaction.ts'
 import type { Unit } from './unit.ts'
-
-const CANCEL_TIMEOUT_MS = 10_000
 
 export class Executor {
   readonly transaction = new Transaction()
@@ -37,7 +37,10 @@ export class Executor {
   readonly notifications = new Notifications(this)
   running: RunningUnit | null = null
   readonly placement: Placement
+  readonly #quota: QuotaGate
   closed = false
+  /** When the last unit ended. */
+  lastEndUs = nowUs()
   /** The next part of the unit waits until the server takes more. */
   #partWaits = false
 
@@ -45,9 +48,9 @@ export class Executor {
     this.client = client
     this.answers = new Answers(this)
     this.placement = new Placement(this)
+    this.#quota = new QuotaGate(client)
   }
 
-  /** Microseconds that the client has waited for a server, 0 when it does not. */
   waitUs(now: number): number {
     return this.placement.waitUs(now)
   }
@@ -65,9 +68,30 @@ export class Executor {
     running.unit = unit
     running.complete = unit.complete
     if (running.failed) return this.#afterFailure(running)
+    if (this.client.poolMode === 'statement' && unit.steps.some(begins)) {
+      return this.#run(running, this.#withError(unit, errorFrom('statement_pooling')))
+    }
+    if (this.client.limited && this.#quota.ask(unit, error => this.#mayRun(running, unit, error))) return
+    this.#run(running, unit)
+  }
+
+  #mayRun(running: RunningUnit, unit: Unit, error: ShardwayError | null): void {
+    if (this.running !== running) return
+    this.#run(running, error === null ? unit : this.#withError(unit, error))
+  }
+
+  /** The unit ends with this error of ours, and nothing of it is run. */
+  #withError(unit: Unit, error: ShardwayError): Unit {
+    dropParses(this.client, unit.steps)
+    return { steps: [], complete: unit.complete, simple: unit.simple, error }
+  }
+
+  #run(running: RunningUnit, unit: Unit): void {
+    running.unit = unit
     if (running.server === null && isLocal(this, unit)) {
       if (unit.steps.some(isListen)) return this.#listen(running, unit)
       const failed = answerLocally(this, unit)
+      countLocal(this, unit)
       if (unit.complete) return this.finish(null)
       running.failed = failed
       return this.client.unitEmitted()
@@ -132,9 +156,7 @@ export class Executor {
     const { unit } = running
     if (unit.steps.some(keepsServer)) {
       if (unit.steps.some(isListen)) return this.refuse(listenInBlock(), server)
-      if (link.pins === null && !link.pool.maySparePinned) {
-        return this.refuse(tooManyPinned(link.pool.options.name), server)
-      }
+      if (!link.kept && !link.pool.maySparePinned) return this.refuse(tooManyPinned(link.pool.options.name), server)
     }
     running.server = server
     server.state.requestAtMs = nowUs() / 1000
@@ -143,7 +165,9 @@ export class Executor {
     noteEffects(this, running, link)
     addMarks(this, running, link)
     if (running.mayCommit) this.#holdAnswer(running)
+    const { parses } = server.state
     emitUnit(this, running, link)
+    client.database.stats.serverParses += server.state.parses - parses
     if (unit.error !== null) this.#emitError(running, unit.error)
     if (running.scout) {
       server.expect(KIND_SYNC | SKIP, answers, SCOUT)
@@ -223,14 +247,15 @@ export class Executor {
   finish(server: ServerConnection | null): void {
     const { running } = this
     this.running = null
+    this.#quota.done()
     if (server !== null) {
       const link = this.links.of(server)
       // Nothing is ever pinned to a replica: what the session does next may be a write.
-      if (link !== undefined && server.status === IDLE) {
-        if (link.pins === null || link.pool.options.role === 'replica') this.links.release(link)
-      }
+      const kept = link?.kept === true && link.pool.options.role !== 'replica'
+      if (link !== undefined && server.status === IDLE && !kept) this.links.release(link)
     }
-    if (running !== null) this.client.database.stats.queryTimeUs += nowUs() - running.startedUs
+    this.lastEndUs = nowUs()
+    if (running !== null) this.client.database.stats.queryTimeUs += this.lastEndUs - running.startedUs
     this.client.output.whenQuiet(() => {
       if (!this.closed) this.client.unitDone()
     })
@@ -251,31 +276,17 @@ export class Executor {
     }
     const link = running.server === null ? undefined : this.links.of(running.server)
     if (link === undefined || running.commits || link.server.outstanding === 0) return
-    this.#cancelOn(link)
-  }
-
-  #cancelOn(link: Link): void {
-    const { server, pool } = link
-    pool.cancelStarted(server)
-    void cancelOnServer(pool.options.login, server.identity.pid, server.identity.secret, CANCEL_TIMEOUT_MS)
-      .catch(() => server.destroy('cancel request failed'))
-      .then(() => pool.cancelEnded(server))
+    cancelOn(link)
   }
 
   /** The client is gone. */
   close(): void {
     this.closed = true
     this.notifications.unlisten(null)
+    this.#quota.close()
     this.placement.forget()
     for (const link of this.links.all()) {
-      if (link.server.outstanding > 0 && this.running?.commits !== true) {
-        void cancelOnServer(
-          link.pool.options.login,
-          link.server.identity.pid,
-          link.server.identity.secret,
-          CANCEL_TIMEOUT_MS,
-        ).catch(() => undefined)
-      }
+      if (link.server.outstanding > 0 && this.running?.commits !== true) cancelLost(link)
     }
     closeMarks(this.running?.marks ?? null, this.#busy)
     closeMarks(this.transaction.marks, this.#busy)

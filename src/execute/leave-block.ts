@@ -13,7 +13,7 @@ export function leaveBlock(
   callback: (error: ShardwayError | null) => void,
 ): void {
   const { transaction } = executor
-  if (transaction.prelude === null || link.pins !== null || link.server.status === IN_FAILED_TRANSACTION) {
+  if (transaction.prelude === null || link.kept || link.server.status === IN_FAILED_TRANSACTION) {
     return callback(refusal)
   }
   if (!transaction.hasRead) {

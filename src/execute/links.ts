@@ -6,13 +6,21 @@ export class Link {
   readonly server: ServerConnection
   readonly pool: Pool
   readonly shard: number
-  /** Why the client keeps this server between transactions; null: it does not. */
+  /** Why the client keeps this server between transactions; null: for nothing that it has left there. */
   pins: Set<string> | null = null
+  /** Session pooling: it is kept whatever is left there. */
+  readonly #forSession: boolean
 
-  constructor(server: ServerConnection, pool: Pool, shard: number) {
+  constructor(server: ServerConnection, pool: Pool, shard: number, forSession = false) {
     this.server = server
     this.pool = pool
     this.shard = shard
+    this.#forSession = forSession
+  }
+
+  /** The client keeps it between transactions. */
+  get kept(): boolean {
+    return this.pins !== null || this.#forSession
   }
 
   /** A statement leaves state behind on the server that cannot be carried: the client keeps it, and it is reset afterwards. */
@@ -31,8 +39,8 @@ export class Links {
   readonly #links: Link[] = []
 
   /** The client keeps some server. */
-  get pinned(): boolean {
-    for (let i = 0; i < this.#links.length; i++) if (this.#links[i]?.pins !== null) return true
+  get kept(): boolean {
+    for (let i = 0; i < this.#links.length; i++) if (this.#links[i]?.kept === true) return true
     return false
   }
 
@@ -52,8 +60,8 @@ export class Links {
   /** Where a statement goes that any server could run: what it works on may be on the one that the client keeps. */
   preferred(defaultShard: number): Link | undefined {
     if (this.#links.length < 2) return this.#links[0]
-    const pinned = this.#links.filter(link => link.pins !== null)
-    return pinned.find(link => link.shard === defaultShard) ?? pinned[0] ?? this.#links[0]
+    const kept = this.#links.filter(link => link.kept)
+    return kept.find(link => link.shard === defaultShard) ?? kept[0] ?? this.#links[0]
   }
 
   all(): Iterable<Link> {

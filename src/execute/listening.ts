@@ -15,14 +15,16 @@ type Callback = (error: ShardwayError | null) => void
 
 export class Listening {
   readonly #logins: () => readonly Login[]
+  readonly #connectTimeoutMs: () => number
   readonly #subscribers = new Map<string, Set<Subscriber>>()
   #listeners: Listener[] = []
   /** One change after the other: UNLISTEN of the last client must not overtake LISTEN of the next. */
   #last: Promise<void> = Promise.resolve()
 
   /** `logins`: one for each shard's primary; throws 57P03 when one has none now. */
-  constructor(logins: () => readonly Login[]) {
+  constructor(logins: () => readonly Login[], connectTimeoutMs: () => number) {
     this.#logins = logins
+    this.#connectTimeoutMs = connectTimeoutMs
   }
 
   /** Calls back when every primary listens to the channel. */
@@ -79,6 +81,7 @@ export class Listening {
       login =>
         new Listener({
           login,
+          connectTimeoutMs: this.#connectTimeoutMs(),
           onNotification: (channel, frame) => {
             for (const subscriber of this.#subscribers.get(channel) ?? []) subscriber.notified(frame)
           },

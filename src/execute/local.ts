@@ -54,7 +54,7 @@ function isLocalPlan(executor: Executor, plan: Plan, serverless: boolean, virtua
       return serverless && !virtual
     case 'deallocate':
       // What SQL-level PREPARE made lives on the server that the session is pinned to.
-      if (!executor.links.pinned) return serverless || executor.status !== IN_FAILED_TRANSACTION
+      if (!executor.links.kept) return serverless || executor.status !== IN_FAILED_TRANSACTION
       return plan.command.name !== null && executor.client.hasStatement(plan.command.name)
     default:
       return plan.tier === 'empty' && serverless
@@ -84,6 +84,15 @@ export function answerLocally(executor: Executor, unit: Unit): boolean {
   }
   if (unit.complete) output.frame(messages.ready(executor.status))
   return failed
+}
+
+/** Statements are counted wherever they are answered; what ends outside a block was a transaction. */
+export function countLocal(executor: Executor, unit: Unit): void {
+  const { stats } = executor.client.database
+  let ran = 0
+  for (const { op, plan } of unit.steps) if ((op === OP_QUERY || op === OP_EXECUTE) && plan?.tier !== 'empty') ran++
+  stats.queries += ran
+  if (ran > 0 && unit.complete && executor.transaction.state === 'none') stats.transactions++
 }
 
 /** Parse messages that nobody will answer: their names stand for nothing. */

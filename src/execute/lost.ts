@@ -27,13 +27,13 @@ export function serverLost(executor: Executor, server: ServerConnection, error: 
   const link = links.of(server)
   if (link !== undefined) links.forget(link)
   if (link === undefined && running?.server !== server) return
-  const pinned = link !== undefined && link.pins !== null
+  const kept = link?.kept === true
   const inBlock = (transaction.state === 'open' && transaction.shard === link?.shard) || running?.begins === true
   closeMarks(transaction.marks, true)
   closeMarks(running?.marks ?? null, true)
   client.output.release(HOLD_MARKS | HOLD_CATALOG)
   if (running === null || running.server !== server) {
-    if (inBlock || pinned) client.fatal(lostError(error, false))
+    if (inBlock || kept) client.fatal(lostError(error, false))
     return
   }
   // Half a row is on its way: no error can be said any more.
@@ -41,7 +41,7 @@ export function serverLost(executor: Executor, server: ServerConnection, error: 
   if (running.reading) return client.fatal(lostError(error, running.mayCommit))
   if ((client.output.holding & HOLD_REPLICA) !== 0 && running.complete) return executor.placement.onPrimary(running)
   const reported = lostError(error, running.mayCommit)
-  if (inBlock || pinned) return client.fatal(reported)
+  if (inBlock || kept) return client.fatal(reported)
   client.database.stats.errors++
   client.copyEnded()
   client.output.release(HOLD_REPLICA | HOLD_PREPARED)

@@ -7,6 +7,10 @@ export function keepsServer(step: Step): boolean {
   return (step.plan?.pin ?? null) !== null
 }
 
+export function begins(step: Step): boolean {
+  return step.plan?.commands.some(command => command.kind === 'begin') ?? false
+}
+
 /** LISTEN in a batch that a server runs: it could not be undone with the rest. */
 export function isListen(step: Step): boolean {
   const kind = step.plan?.command?.kind

@@ -3,12 +3,14 @@
  * replica that may answer; and lays the session's settings on it before anything else of the session goes there.
  */
 import { internalQuery } from '../../pool/internal-query.ts'
-import type { Pool, Waiter } from '../../pool/pool.ts'
+import type { Pool } from '../../pool/pool.ts'
+import type { Waiter } from '../../pool/waiting.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { Settings } from '../../pool/server-state.ts'
 import { ANY_SHARD } from '../../router/router.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
+import { noticeResponse } from '../protocol/backend-messages.ts'
 import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import { settingsChange } from './settings.ts'
@@ -26,6 +28,13 @@ import { OP_CLOSE_STATEMENT, OP_DESCRIBE_STATEMENT, OP_FLUSH, OP_PARSE, OP_SYNC,
 
 /** How long a statement of a READ ONLY block waits for its replica to catch up with an acknowledged write. */
 const CATCH_UP_US = 10_000_000
+
+/** PgBouncer's words. */
+const LONG_WAIT = noticeResponse({
+  severity: 'NOTICE',
+  sqlstate: '00000',
+  message: 'No server connection available in postgres backend, client being queued',
+})
 
 interface Waiting {
   readonly pool: Pool
@@ -125,15 +134,17 @@ export class Placement implements Waiter {
     const { client } = this.#executor
     try {
       const floor = this.floors.get(shard) ?? -1
-      const replica = running.retry ? null : replicaFor(client, this.#executor.transaction, running.unit, shard, floor)
+      const alone = running.retry || client.poolMode === 'session'
+      const replica = alone ? null : replicaFor(client, this.#executor.transaction, running.unit, shard, floor)
       running.retry = false
       running.watermark = replica?.watermark ?? null
       const pool = replica?.pool ?? client.database.primaryPool(shard, client.user)
       const server = pool.acquire(this)
-      if (server !== null) return this.#attach(running, new Link(server, pool, shard))
+      if (server !== null) return this.#attach(running, this.#link(server, pool, shard))
       this.#waiting = { pool, shard, sinceUs: nowUs() }
     } catch (error) {
       if (!(error instanceof ShardwayError)) throw error
+      if (running.watermark !== null) return this.onPrimary(running)
       this.#executor.refuse(error)
     }
   }
@@ -145,15 +156,24 @@ export class Placement implements Waiter {
     this.#waiting = null
     this.#executor.client.database.stats.waitTimeUs += nowUs() - waiting.sinceUs
     if (running === null || this.#executor.closed) return waiting.pool.release(server)
-    this.#attach(running, new Link(server, waiting.pool, waiting.shard))
+    this.#attach(running, this.#link(server, waiting.pool, waiting.shard))
+  }
+
+  #link(server: ServerConnection, pool: Pool, shard: number): Link {
+    return new Link(server, pool, shard, this.#executor.client.poolMode === 'session')
   }
 
   onServerUnavailable(error: ShardwayError): void {
     this.#waiting = null
-    const { running } = this.#executor
+    const { running, client } = this.#executor
     if (running === null) return
+    if (error.code === 'query_wait_timeout') return client.fatal(error)
     if (running.watermark !== null) return this.onPrimary(running)
     this.#executor.refuse(error)
+  }
+
+  onLongWait(): void {
+    this.#executor.client.output.frame(LONG_WAIT)
   }
 
   /** The replica cannot answer: once more on the primary. */
@@ -161,6 +181,7 @@ export class Placement implements Waiter {
     running.watermark = null
     running.retry = true
     running.server = null
+    running.queries = 0
     this.#executor.client.output.discard(HOLD_REPLICA | HOLD_PREPARED)
     const { transaction } = this.#executor
     if (running.preludeBefore !== null && transaction.state === 'open') {
@@ -183,6 +204,8 @@ export class Placement implements Waiter {
     if (server.owner === null) {
       server.owner = this.#executor.answers
       this.#executor.client.database.stats.assignments++
+      // Nobody looks what a session leaves behind: it is reset when the client has gone.
+      if (this.#executor.client.poolMode === 'session') server.state.dirty = true
     }
     this.#executor.links.add(link)
     running.shard = link.shard

@@ -72,6 +72,13 @@ export class Transaction {
     this.startedUs = startedUs
   }
 
+  /** A server runs a block that nobody had announced. */
+  opened(shard: number, startedUs: number): void {
+    this.to('open')
+    this.shard = shard
+    this.startedUs = startedUs
+  }
+
   #clear(): void {
     this.begin = ''
     this.readOnly = false

@@ -9,8 +9,10 @@ import { ShardwayError } from '../errors/shardway-error.ts'
 import type { Log } from '../observe/log.ts'
 import { metricsText } from '../observe/metrics.ts'
 import { VERSION } from '../observe/version.ts'
+import { databaseCommands } from './database-commands.ts'
 import { answerConsole, type ConsoleRequest, type ConsoleServices } from './console-requests.ts'
 import type { ToWorker } from './messages.ts'
+import type { PoolKeeper } from './pool-keeper.ts'
 import type { Publisher } from './publisher.ts'
 import type { WorkerRequests } from './reports.ts'
 
@@ -28,7 +30,8 @@ export interface ControlConsoleOptions {
   readonly clients: () => number
   readonly refused: () => number
   readonly reload: () => Promise<void>
-  readonly drain: () => void
+  readonly pools: PoolKeeper
+  readonly drain: (patient: boolean) => void
   readonly stop: () => void
 }
 
@@ -118,7 +121,7 @@ export class ControlConsole {
       reload,
       shutdown: mode => {
         if (mode === 'immediate') setTimeout(stop, STOP_DELAY_MS)
-        else drain()
+        else drain(mode === 'wait-for-clients')
         return Promise.resolve()
       },
       killClient: async id => {
@@ -128,6 +131,7 @@ export class ControlConsole {
         return true
       },
       reconnect: async database => failed(await requests.command(workers(), { kind: 'reconnect', database })),
+      ...databaseCommands({ pools: this.#options.pools, requests, workers }),
       explain: request => explainRoute(request, this.#options.config(), publisher.topology(), publisher.catalogs()),
     }
   }

@@ -1,6 +1,6 @@
 /** What a worker asks the control process, and who waits for the answer. */
 import { ShardwayError } from '../errors/shardway-error.ts'
-import type { ConsoleResult, ErrorFields, ToControl } from './messages.ts'
+import type { ConsoleResult, ErrorFields, QuotaRefusal, StatementClaim, ToControl } from './messages.ts'
 
 /** The control process may be busy; a statement must not hang on it for ever. */
 const CATALOG_WAIT_MS = 10_000
@@ -9,6 +9,7 @@ export class ControlRequests {
   readonly #send: (message: ToControl) => void
   readonly #console = new Map<number, (result: ConsoleResult | Error) => void>()
   readonly #renewals = new Map<number, () => void>()
+  readonly #statements = new Map<number, (refusal: QuotaRefusal | null) => void>()
   #last = 0
 
   constructor(send: (message: ToControl) => void) {
@@ -28,6 +29,18 @@ export class ControlRequests {
     if (result !== null) return callback(result)
     const { code, sqlstate } = fields ?? { code: 'internal', sqlstate: 'XX000' }
     callback(new ShardwayError(code, sqlstate, error ?? 'no answer', fields ?? {}))
+  }
+
+  statements(claim: StatementClaim, callback: (refusal: QuotaRefusal | null) => void): void {
+    const request = ++this.#last
+    this.#statements.set(request, callback)
+    this.#send({ type: 'want-statements', request, claim })
+  }
+
+  statementsAnswered(request: number, refusal: QuotaRefusal | null): void {
+    const callback = this.#statements.get(request)
+    this.#statements.delete(request)
+    callback?.(refusal)
   }
 
   catalogChanged(database: string, callback: () => void): void {

@@ -6,7 +6,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { type LoadedConfig, loadConfigWithNotes } from '../config/load.ts'
 import type { Materials } from '../config/materials.ts'
 import type { Config } from '../config/schema.ts'
-import { createLog, type Log } from '../observe/log.ts'
+import type { Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
 import { Acceptor } from './acceptor.ts'
 import { Barrier } from './barrier.ts'
@@ -15,9 +15,8 @@ import { HttpServer } from './http.ts'
 import { onSignals } from './lifecycle.ts'
 import type { ToControl, ToWorker } from './messages.ts'
 import { Publisher } from './publisher.ts'
+import { PoolKeeper } from './pool-keeper.ts'
 import { fixedUntilRestart, notesOf, withWorkers, workersOf } from './reload.ts'
-import { sayProblem } from './say-problem.ts'
-import { SharesKeeper } from './pool-shares.ts'
 import { WorkerRequests } from './reports.ts'
 import { Supervisor, type WorkerProcess } from './workers.ts'
 
@@ -35,13 +34,13 @@ export class Control {
   readonly #barrier: Barrier
   readonly #acceptor: Acceptor
   readonly #http: HttpServer
-  readonly #shares: SharesKeeper
+  readonly #pools: PoolKeeper
   readonly #requests: WorkerRequests
   readonly #console: ControlConsole
   readonly #publisher: Publisher
   readonly #drained = new Set<number>()
   #heartbeat: NodeJS.Timeout | null = null
-  #draining = false
+  #draining: 'patient' | 'now' | null = null
   #stopping = false
   #restarts = 0
   #finish: (exitCode: number) => void = () => undefined
@@ -76,7 +75,14 @@ export class Control {
       hand: (serial, id, over, socket) => this.#supervisor.send(serial, { type: 'client', id, over }, socket),
       failed: error => log.error({ event: 'accept-failed', error }, 'a client could not be accepted'),
     })
-    this.#shares = new SharesKeeper(this.#workers, this.#config, (index, message) => this.#sendIndex(index, message))
+    this.#pools = new PoolKeeper({
+      workers: this.#workers,
+      config: this.#config,
+      sendIndex: (index, message) => this.#sendIndex(index, message),
+      sendSerial: (serial, message) => this.#supervisor.send(serial, message),
+      broadcast: message => this.#supervisor.broadcast(message),
+      draining: () => this.#draining !== null,
+    })
     this.#requests = new WorkerRequests(
       (serial, message) => this.#supervisor.send(serial, message),
       () => this.#supervisor.ready().map(worker => worker.serial),
@@ -91,7 +97,7 @@ export class Control {
         this.#supervisor.ready().filter(worker => this.#barrier.acknowledged(worker.serial) >= since).length,
       sequence: () => this.#barrier.sequence,
       workers: this.#workers,
-      draining: () => this.#draining,
+      draining: () => this.#draining !== null,
     })
     this.#console = new ControlConsole({
       log,
@@ -105,7 +111,8 @@ export class Control {
       clients: () => this.#acceptor.clients,
       refused: () => this.#acceptor.refused,
       reload: () => this.reload(),
-      drain: () => this.drain(),
+      pools: this.#pools,
+      drain: patient => this.drain(patient),
       stop: () => this.stop(0),
     })
     this.#http = new HttpServer({
@@ -152,13 +159,13 @@ export class Control {
     return code
   }
 
-  /** No new database clients; ends when the last transaction is done. The console stays reachable until then. */
-  drain(): void {
-    if (this.#draining) return
-    this.#draining = true
-    this.#log.info({ event: 'draining' }, 'draining: running transactions may finish')
+  /** No new database clients; ends when the last transaction is done, or (`patient`) when the last client has gone. */
+  drain(patient = false): void {
+    if (this.#draining === 'now' || (patient && this.#draining !== null)) return
+    this.#draining = patient ? 'patient' : 'now'
+    this.#log.info({ event: 'draining' }, `draining: ${patient ? 'clients' : 'running transactions'} may finish`)
     this.#acceptor.drain()
-    this.#supervisor.broadcast({ type: 'drain' })
+    this.#supervisor.broadcast({ type: 'drain', patient })
     this.#endWhenDrained()
   }
 
@@ -185,7 +192,7 @@ export class Control {
     }
     this.#materials = materials
     this.#log.level = config.log.level
-    this.#shares.reconfigure(this.#config)
+    this.#pools.reconfigure(this.#config)
     await this.#publisher.reconfigure(this.#config)
     this.#log.info({ event: 'reloaded' }, `${this.#configPath} reloaded`)
   }
@@ -208,6 +215,7 @@ export class Control {
       case 'acknowledge':
         return this.#barrier.acknowledge(worker.serial, message.sequence)
       case 'client-closed':
+        this.#pools.clientClosed(message.id)
         return this.#acceptor.clientClosed(worker.serial, message.id)
       case 'cancel':
         return this.#sendIndex(message.worker, { type: 'cancel', pid: message.pid, secret: message.secret })
@@ -217,10 +225,6 @@ export class Control {
       case 'console':
         void this.#console.answer(message).then(answer => this.#supervisor.send(worker.serial, answer))
         return
-      case 'want-share':
-        return this.#shares.want(message.pool, worker.index)
-      case 'returned-share':
-        return this.#shares.returned(message.pool, worker.index, message.size)
       case 'catalog-changed':
         void this.#publisher
           .renewCatalog(message.database)
@@ -231,6 +235,8 @@ export class Control {
       case 'drained':
         this.#drained.add(worker.serial)
         return this.#endWhenDrained()
+      default:
+        return this.#pools.receive(worker, message)
     }
   }
 
@@ -238,8 +244,9 @@ export class Control {
   #workerReady(worker: WorkerProcess): void {
     this.#barrier.join(worker.serial)
     this.#supervisor.send(worker.serial, { type: 'watermarks', watermarks: this.#publisher.watermarks() })
-    this.#shares.replaced(worker.index)
-    if (this.#draining) this.#supervisor.send(worker.serial, { type: 'drain' })
+    this.#pools.workerReady(worker)
+    const patient = this.#draining === 'patient'
+    if (this.#draining !== null) this.#supervisor.send(worker.serial, { type: 'drain', patient })
     this.#log.info({ event: 'worker-ready', worker: worker.index, pid: worker.pid }, `worker ${worker.index} is ready`)
     this.#acceptor.workerReady()
   }
@@ -248,6 +255,7 @@ export class Control {
     this.#barrier.leave(worker.serial)
     this.#acceptor.workerGone(worker.serial)
     this.#requests.workerGone(worker.serial)
+    this.#pools.workerGone(worker)
     if (expected || this.#stopping) return
     this.#restarts++
     this.#log.error(
@@ -258,7 +266,7 @@ export class Control {
   }
 
   #endWhenDrained(): void {
-    if (!this.#draining || this.#stopping) return
+    if (this.#draining === null || this.#stopping) return
     if (this.#supervisor.ready().every(worker => this.#drained.has(worker.serial))) this.stop(0)
   }
 
@@ -268,21 +276,9 @@ export class Control {
     this.#http.close()
     this.#barrier.close()
     this.#console.close()
+    this.#pools.close()
     await this.#supervisor.stop()
     await this.#publisher.stop()
     rmSync(this.#meshFolder, { recursive: true, force: true })
-  }
-}
-
-/** `shardway serve`. Resolves with the exit code of the process. */
-export async function runControl(configPath: string): Promise<number> {
-  try {
-    const loaded = loadConfigWithNotes(configPath)
-    const log = createLog({ level: loaded.config.log.level, version: VERSION })
-    for (const note of notesOf(loaded)) log.warn({ event: 'config-note' }, note)
-    return await new Control(configPath, loaded, log).run()
-  } catch (error) {
-    sayProblem(error)
-    return 1
   }
 }

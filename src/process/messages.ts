@@ -52,9 +52,19 @@ export type ToWorker =
   | { readonly type: 'share'; readonly pool: string; readonly size: number }
   /** Give back shares of a pool if it has any to spare. */
   | { readonly type: 'lend'; readonly pool: string }
+  /** One connection may be opened in a pool. */
+  | { readonly type: 'permit'; readonly pool: string; readonly reserve: boolean }
+  /** One connection of a pool is to be closed for others' sake: an idle one, or else (not `onlyIdle`) the next that is. */
+  | { readonly type: 'yield'; readonly pool: string; readonly onlyIdle: boolean }
+  /** May the client enter? Null: yes. */
+  | { readonly type: 'entered'; readonly id: number; readonly refusal: Refusal | null }
+  /** May the statements run? Null: yes. */
+  | { readonly type: 'statements'; readonly request: number; readonly refusal: QuotaRefusal | null }
+  /** Databases that PAUSE or KILL holds. */
+  | { readonly type: 'paused'; readonly databases: readonly string[] }
   | { readonly type: 'command'; readonly request: number; readonly command: WorkerCommand }
-  /** Stop taking clients; end when the last transaction is done. */
-  | { readonly type: 'drain' }
+  /** Stop taking clients; end when the last transaction is done, or (`patient`) when the last client has gone. */
+  | { readonly type: 'drain'; readonly patient: boolean }
   | { readonly type: 'catalog-renewed'; readonly request: number }
   /** Serials of all workers that live, the receiver's own included; the first message a worker gets. */
   | { readonly type: 'siblings'; readonly serials: readonly number[] }
@@ -62,6 +72,33 @@ export type ToWorker =
 export type WorkerCommand =
   | { readonly kind: 'kill-client'; readonly id: number }
   | { readonly kind: 'reconnect'; readonly database: string | null }
+  | { readonly kind: 'kill'; readonly database: string | null }
+
+export type Refusal = 'max_db_client_connections' | 'max_user_client_connections' | 'disabled' | 'shutting_down'
+
+/** Statements that a client of a limited user or database wants to run. */
+export interface StatementClaim {
+  readonly user: string
+  readonly database: string
+  readonly statements: number
+  /** One of max_concurrent_statements is wanted too, until it is given back. */
+  readonly slot: boolean
+}
+
+export interface QuotaRefusal {
+  readonly kind: 'user' | 'database'
+  readonly name: string
+  readonly limit: 'max_statements_per_second' | 'max_concurrent_statements'
+  readonly value: number
+}
+
+/** A pool of one worker, for what pools have in common. */
+export interface PoolPlace {
+  readonly pool: string
+  readonly database: string
+  readonly user: string
+  readonly address: string
+}
 
 export type ToControl =
   | { readonly type: 'ready' }
@@ -82,6 +119,13 @@ export type ToControl =
   /** Clients wait for a pool that is at its share. */
   | { readonly type: 'want-share'; readonly pool: string }
   | { readonly type: 'returned-share'; readonly pool: string; readonly size: number }
+  | { readonly type: 'want-permit'; readonly place: PoolPlace; readonly reserve: boolean }
+  | { readonly type: 'permit-back'; readonly place: PoolPlace; readonly reserve: boolean }
+  /** A client has proven who it is and wants to enter a database. */
+  | { readonly type: 'enter'; readonly id: number; readonly database: string; readonly user: string }
+  | { readonly type: 'want-statements'; readonly request: number; readonly claim: StatementClaim }
+  /** A slot of max_concurrent_statements is free again. */
+  | { readonly type: 'statements-done'; readonly user: string; readonly database: string }
   | { readonly type: 'catalog-changed'; readonly request: number; readonly database: string }
   /** A server connection found a node in another role or gone: look now. */
   | { readonly type: 'suspect'; readonly database: string; readonly shard: string; readonly address: string }
@@ -117,6 +161,7 @@ export interface PoolReport {
   readonly serversActive: number
   readonly serversIdle: number
   readonly serversUsed: number
+  readonly serversTested: number
   readonly serversLogin: number
   readonly serversCanceled: number
   readonly maxWaitUs: number
@@ -141,6 +186,8 @@ export interface ClientReport {
   readonly tls: string
   readonly applicationName: string
   readonly preparedStatements: number
+  /** Bytes that its socket has not taken yet. */
+  readonly unsentBytes: number
   readonly pins: string
 }
 
@@ -162,6 +209,7 @@ export interface ServerReport {
   readonly tls: string
   readonly applicationName: string
   readonly preparedStatements: number
+  readonly unsentBytes: number
   readonly closeNeeded: boolean
 }
 

@@ -1,4 +1,5 @@
 /** The pools' shares as the control process keeps them: state around the pure steps of shares.ts. */
+import { poolSettings } from '../config/pool-settings.ts'
 import type { Config } from '../config/schema.ts'
 import type { ToWorker } from './messages.ts'
 import {
@@ -50,9 +51,8 @@ export class SharesKeeper {
 
   /** Pools are named `database|user|node`; names with a bar in them take the general size. */
   #total(pool: string): number {
-    const user = pool.split('|')[1]
-    const own = this.#config.users.find(one => one.name === user)?.pool?.default_pool_size
-    return own ?? this.#config.pool.default_pool_size
+    const [database = '', user = ''] = pool.split('|')
+    return poolSettings(this.#config, database, user).size
   }
 
   #take(pool: string, step: ShareStep): void {

@@ -78,13 +78,23 @@ function receive(message: ToWorker, socket: net.Socket | undefined): void {
     case 'answer':
       return worker.answer(message.request, message.result, message.error, message.fields)
     case 'share':
-      return worker.share(message.pool, message.size)
+      return worker.pools.share(message.pool, message.size)
     case 'lend':
-      return send({ type: 'returned-share', pool: message.pool, size: worker.lend(message.pool) })
+      return send({ type: 'returned-share', pool: message.pool, size: worker.pools.lend(message.pool) })
+    case 'permit':
+      return worker.pools.permit(message.pool, message.reserve)
+    case 'yield':
+      return worker.pools.yield(message.pool, message.onlyIdle)
+    case 'entered':
+      return worker.clients.entered(message.id, message.refusal)
+    case 'statements':
+      return worker.statementsAnswered(message.request, message.refusal)
+    case 'paused':
+      return worker.pause(message.databases)
     case 'command':
       return runCommand(message)
     case 'drain':
-      return worker.drain(() => send({ type: 'drained' }))
+      return worker.drain(message.patient, () => send({ type: 'drained' }))
     case 'catalog-renewed':
       return worker.catalogRenewed(message.request)
     case 'siblings':

@@ -3,6 +3,7 @@ import type { Pool } from '../../pool/pool.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { nowUs } from '../observe/clock.ts'
 import type { DatabaseContext } from '../execute/database-context.ts'
+import type { ConsoleSession } from '../session/console-session.ts'
 import type { Session } from '../session/session.ts'
 import type { ClientReport, PoolReport, ServerReport, StatsReport, WorkerReport } from './messages.ts'
 import type { Worker } from './worker.ts'
@@ -10,18 +11,23 @@ import type { Worker } from './worker.ts'
 export function workerReport(worker: Worker): WorkerReport {
   const now = nowUs()
   const databases = [...worker.databases]
-  const sessions = [...worker.sessions.values()]
+  const sessions = [...worker.clients.sessions.values()]
   const pools = databases.flatMap(database => [...database.pools.values()])
+  const owners = new Map<ServerConnection, number>()
+  for (const session of sessions) for (const link of session.executor.links.all()) owners.set(link.server, session.id)
   const cpu = process.cpuUsage()
   return {
     worker: worker.index,
     pid: process.pid,
     pools: pools.map(pool => poolReport(pool, sessions, now)),
-    clients: sessions.map(session => clientReport(session, worker.index, now)),
-    servers: pools.flatMap(pool => [...pool.servers].map(server => serverReport(pool, server, worker.index))),
+    clients: [
+      ...sessions.map(session => clientReport(session, worker.index, now)),
+      ...[...worker.clients.consoles].map(([id, console]) => consoleReport(id, console, worker.index)),
+    ],
+    servers: pools.flatMap(pool => [...pool.servers].map(server => serverReport(pool, server, worker.index, owners))),
     stats: databases.map(database => statsReport(database, sessions)),
     plans: databases.reduce((sum, database) => sum + (database.ready ? database.router.planCount : 0), 0),
-    loginClients: worker.loginClients,
+    loginClients: worker.clients.loginClients,
     memoryBytes: process.memoryUsage.rss(),
     cpuUs: cpu.user + cpu.system,
   }
@@ -47,12 +53,13 @@ function poolReport(pool: Pool, sessions: readonly Session[], now: number): Pool
     cancelsActive: canceled,
     cancelsWaiting: 0,
     serversActive: pool.active,
-    serversIdle: pool.idle,
-    serversUsed: 0,
-    serversLogin: pool.connecting,
+    serversIdle: pool.free.idle,
+    serversUsed: pool.free.used,
+    serversTested: pool.free.tested,
+    serversLogin: pool.opening.connecting,
     serversCanceled: canceled,
     maxWaitUs: Math.round(pool.maxWaitUs(now)),
-    mode: 'transaction',
+    mode: pool.settings.mode,
   }
 }
 
@@ -72,18 +79,48 @@ function clientReport(session: Session, worker: number, now: number): ClientRepo
     connectTime: session.connectedAtMs,
     requestTime: session.requestAtMs,
     waitUs: Math.round(executor.waitUs(now)),
-    link: first === undefined ? '' : `${worker}-${first.server.id}`,
+    link: first === undefined ? '' : `s${worker}-${first.server.id}`,
     tls: session.tls,
     applicationName: session.settings.values.get('application_name') ?? '',
     preparedStatements: session.steps.statementCount,
+    unsentBytes: socket.writableLength,
     pins: [...executor.links.pins].join(', '),
   }
 }
 
-function serverReport(pool: Pool, server: ServerConnection, worker: number): ServerReport {
+function consoleReport(id: number, console: ConsoleSession, worker: number): ClientReport {
+  const { socket } = console
+  return {
+    id,
+    worker,
+    user: console.user,
+    database: console.database,
+    state: 'active',
+    addr: socket.remoteAddress ?? '',
+    port: socket.remotePort ?? 0,
+    localAddr: socket.localAddress ?? '',
+    localPort: socket.localPort ?? 0,
+    connectTime: console.connectedAtMs,
+    requestTime: console.requestAtMs,
+    waitUs: 0,
+    link: '',
+    tls: console.tls,
+    applicationName: console.applicationName,
+    preparedStatements: 0,
+    unsentBytes: socket.writableLength,
+    pins: '',
+  }
+}
+
+function serverReport(
+  pool: Pool,
+  server: ServerConnection,
+  worker: number,
+  owners: ReadonlyMap<ServerConnection, number>,
+): ServerReport {
+  const owner = owners.get(server)
   const { state, socket } = server
   const offsetMs = Date.now() - nowUs() / 1000
-  const idle = pool.isIdle(server)
   return {
     id: server.id,
     worker,
@@ -92,16 +129,17 @@ function serverReport(pool: Pool, server: ServerConnection, worker: number): Ser
     shard: pool.options.shard,
     address: pool.options.address,
     role: pool.options.role,
-    state: state.cancels > 0 ? 'being_canceled' : idle ? 'idle' : 'active',
+    state: state.cancels > 0 ? 'being_canceled' : pool.free.stateOf(server),
     localAddr: socket.localAddress ?? '',
     localPort: socket.localPort ?? 0,
     connectTime: Math.round(state.connectedAtMs + offsetMs),
     requestTime: Math.round(state.requestAtMs + offsetMs),
-    link: '',
+    link: owner === undefined ? '' : `c${worker}-${owner}`,
     remotePid: server.identity.pid,
     tls: '',
     applicationName: state.settings.values.get('application_name') ?? '',
     preparedStatements: state.prepared.size,
+    unsentBytes: socket.writableLength,
     closeNeeded: state.closeNeeded,
   }
 }

@@ -1,38 +1,35 @@
 /** One data process: takes clients from the control process, serves them, and tells its numbers when asked. */
-import { timingSafeEqual } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Marks } from '../../pool/marks.ts'
 import { Authentication } from '../auth/authentication.ts'
-import { isConsole } from '../auth/users.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import { hasClientTimeouts } from '../config/pool-settings.ts'
 import type { Config } from '../config/schema.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { createLog, type Log } from '../observe/log.ts'
 import { VERSION } from '../observe/version.ts'
-import { ClientLogin } from '../session/client-login.ts'
-import { continueWith, listenTls } from '../session/client-tls.ts'
-import { ConsoleSession } from '../session/console-session.ts'
-import type { LoggedIn } from '../session/logged-in.ts'
+import { listenTls } from '../session/client-tls.ts'
 import { DatabaseContext, type PoolServices } from '../execute/database-context.ts'
 import type { CancelKey, Environment, TlsContext } from '../execute/environment.ts'
-import type { Session } from '../session/session.ts'
 import { SharedStatements } from '../execute/shared-statements.ts'
-import { welcome } from '../session/welcome.ts'
 import type { Topology } from '../topology/topology.ts'
 import type {
   ConsoleResult,
   ErrorFields,
+  QuotaRefusal,
   Snapshot,
+  StatementClaim,
   ToControl,
   Watermark,
   WorkerCommand,
   WorkerReport,
 } from './messages.ts'
-import { newCancelKey, workerOfKey } from './cancel-keys.ts'
+import { workerOfKey } from './cancel-keys.ts'
 import { ControlRequests } from './control-requests.ts'
-import { initialShare } from './shares.ts'
 import { NOBODY_YET, NOTHING_YET, renewed } from './worker-authentication.ts'
+import { WorkerClients } from './worker-clients.ts'
+import { WorkerPools } from './worker-pools.ts'
 import { workerReport } from './worker-report.ts'
 
 /** PgBouncer's own grain of timeouts. */
@@ -47,18 +44,17 @@ export interface WorkerOptions {
 export class Worker implements Environment {
   readonly marks: Marks
   readonly statements = new SharedStatements()
-  readonly sessions = new Map<number, Session>()
+  readonly clients: WorkerClients
+  readonly pools: WorkerPools
   readonly index: number
   authentication: Authentication = NOBODY_YET
   tls: TlsContext | null = null
-  loginClients = 0
   draining = false
+  refusing = false
   readonly #send: (message: ToControl) => void
   readonly #databases = new Map<string, DatabaseContext>()
   readonly #watermarks = new Map<string, Watermark>()
-  readonly #byKey = new Map<number, Session>()
   readonly #requests: ControlRequests
-  readonly #shares = new Map<string, number>()
   readonly #tick: NodeJS.Timeout
   #wakeups: (() => void)[] = []
   #config: Config | null = null
@@ -67,12 +63,26 @@ export class Worker implements Environment {
   #materials = NOTHING_YET
   #log: Log
   #onDrained: (() => void) | null = null
+  #paused: ReadonlySet<string> = new Set()
+  #hasTimeouts = false
 
   constructor(options: WorkerOptions) {
     this.index = options.index
     this.marks = options.marks
     this.#send = options.send
     this.#requests = new ControlRequests(options.send)
+    this.clients = new WorkerClients({
+      index: options.index,
+      environment: this,
+      send: options.send,
+      onGone: () => this.#endWhenDrained(),
+    })
+    this.pools = new WorkerPools({
+      index: options.index,
+      config: () => this.config,
+      database: name => this.#databases.get(name),
+      send: options.send,
+    })
     this.#log = createLog({ level: 'info', version: VERSION })
     this.#tick = setInterval(() => this.#onTick(), TICK_MS)
   }
@@ -98,6 +108,7 @@ export class Worker implements Environment {
       let context = this.#databases.get(database.name)
       if (context === undefined) {
         context = new DatabaseContext(this.#config, database, this.#poolServices(), this.statements)
+        context.setPaused(this.#paused.has(database.name))
         this.#databases.set(database.name, context)
       }
       const topology = this.#topology?.databases.find(one => one.name === database.name) ?? null
@@ -113,6 +124,7 @@ export class Worker implements Environment {
   #configure(config: Config): void {
     this.#config = config
     this.#log.level = config.log.level
+    this.#hasTimeouts = hasClientTimeouts(config)
     this.authentication = renewed(this.authentication, config, this.#materials, this, () => this.#topology)
     void this.authentication.users.warm()
     this.tls = listenTls(this.#materials.listenTls)
@@ -120,7 +132,10 @@ export class Worker implements Environment {
 
   #poolServices(): PoolServices {
     return {
-      shareOf: pool => this.#shareOf(pool),
+      shareOf: pool => this.pools.shareOf(pool),
+      wantPermit: (place, reserve) => this.pools.wantPermit(place, reserve),
+      permitBack: (place, reserve) => this.pools.permitBack(place, reserve),
+      partOf: count => this.pools.partOf(count),
       wantShare: pool => this.#send({ type: 'want-share', pool }),
       suspect: (database, shard, address) => this.#send({ type: 'suspect', database, shard, address }),
       serverSecret: (database, user) => this.authentication.serverSecret(database, user),
@@ -137,104 +152,37 @@ export class Worker implements Environment {
   }
 
   addClient(socket: Socket, id: number, over: boolean): void {
-    socket.setNoDelay(true)
-    this.loginClients++
-    const leave = () => this.#send({ type: 'client-closed', id })
-    if (this.#config === null) {
-      this.loginClients--
-      socket.destroy()
-      return leave()
-    }
-    new ClientLogin({
-      socket,
-      environment: this,
-      over,
-      onLoggedIn: login => this.#loggedIn(login, id, leave),
-      onClosed: () => {
-        this.loginClients--
-        leave()
-      },
-    })
-    socket.resume()
-  }
-
-  #loggedIn(login: LoggedIn, id: number, leave: () => void): void {
-    if (isConsole(login.database)) {
-      this.loginClients--
-      const console = new ConsoleSession(login.socket, this, login.user, login.database, leave)
-      continueWith(console.socket, login.rest)
-      return
-    }
-    const key = this.newCancelKey()
-    welcome(this, login, id, key, {
-      onSession: session => {
-        this.loginClients--
-        this.sessions.set(id, session)
-        this.#byKey.set(key.pid, session)
-        continueWith(session.socket, login.rest)
-        if (this.draining) session.drain()
-      },
-      onClosed: session => {
-        if (session === null) this.loginClients--
-        this.sessions.delete(id)
-        this.#byKey.delete(key.pid)
-        leave()
-        this.#endWhenDrained()
-      },
-    })
+    if (this.#config !== null) return this.clients.add(socket, id, over)
+    socket.destroy()
+    this.#send({ type: 'client-closed', id })
   }
 
   cancel(pid: number, secret: string): void {
     const owner = workerOfKey(pid)
-    if (owner !== this.index) return this.#send({ type: 'cancel', worker: owner, pid, secret })
-    const session = this.#byKey.get(pid)
-    const given = Buffer.from(secret, 'hex')
-    if (session === undefined || given.length !== session.key.secret.length) return
-    if (timingSafeEqual(given, session.key.secret)) session.executor.cancel()
+    if (owner === this.index) this.clients.cancel(pid, secret)
+    else this.#send({ type: 'cancel', worker: owner, pid, secret })
   }
 
   report(): WorkerReport {
     return workerReport(this)
   }
 
-  share(pool: string, size: number): void {
-    this.#shares.set(pool, size)
-    this.#pool(pool)?.setSize(size)
-  }
-
-  /** What this worker may open of a pool; it may have lent some of a pool that it never used. */
-  #shareOf(pool: string): number {
-    const held = this.#shares.get(pool)
-    if (held !== undefined) return held
-    const user = this.config.users.find(one => one.name === pool.split('|')[1])
-    const total = user?.pool?.default_pool_size ?? this.config.pool.default_pool_size
-    return initialShare(total, this.config.listen.workers ?? 1, this.index)
-  }
-
-  lend(pool: string): number {
-    const size = this.#shareOf(pool)
-    const one = this.#pool(pool)
-    const spare = one === undefined || (one.waiting === 0 && one.active + one.connecting < size)
-    if (size <= 1 || !spare) return size
-    this.#shares.set(pool, size - 1)
-    one?.setSize(size - 1)
-    return size - 1
-  }
-
-  #pool(name: string) {
-    return this.#databases.get(name.slice(0, name.indexOf('|')))?.pools.get(name)
-  }
-
   command(command: WorkerCommand): void {
-    if (command.kind === 'kill-client') {
-      const session = this.sessions.get(command.id)
-      session?.fatal(new ShardwayError('killed', '57P01', 'terminating connection due to administrator command'))
-      return
-    }
+    if (command.kind === 'kill-client') return this.clients.kill(command.id)
+    if (command.kind === 'kill') this.clients.killAll(command.database)
     for (const database of this.#databases.values()) {
       if (command.database !== null && command.database !== database.name) continue
-      for (const pool of database.pools.values()) pool.reconnect()
+      for (const pool of database.pools.values()) {
+        if (command.kind === 'kill') pool.kill('KILL')
+        else pool.reconnect()
+      }
     }
+  }
+
+  /** What PAUSE and KILL hold, all of it. */
+  pause(databases: readonly string[]): void {
+    this.#paused = new Set(databases)
+    for (const database of this.#databases.values()) database.setPaused(this.#paused.has(database.name))
   }
 
   answer(request: number, result: ConsoleResult | null, error: string | null, fields?: ErrorFields): void {
@@ -245,15 +193,17 @@ export class Worker implements Environment {
     this.#requests.catalogRenewed(request)
   }
 
-  drain(onDrained: () => void): void {
-    this.draining = true
+  /** `patient`: clients stay as long as they like. */
+  drain(patient: boolean, onDrained: () => void): void {
+    this.refusing = true
+    this.draining = !patient
     this.#onDrained = onDrained
-    for (const session of [...this.sessions.values()]) session.drain()
+    if (!patient) this.clients.drain()
     this.#endWhenDrained()
   }
 
   #endWhenDrained(): void {
-    if (!this.draining || this.sessions.size > 0 || this.#onDrained === null) return
+    if (this.clients.sessions.size > 0 || this.#onDrained === null) return
     const done = this.#onDrained
     this.#onDrained = null
     clearInterval(this.#tick)
@@ -266,6 +216,7 @@ export class Worker implements Environment {
   #onTick(): void {
     const now = nowUs()
     for (const database of this.#databases.values()) database.tick(now)
+    if (this.#hasTimeouts) this.clients.tick(now)
   }
 
   // What sessions ask
@@ -290,8 +241,20 @@ export class Worker implements Environment {
     this.#requests.console(sql, user, alias, callback)
   }
 
+  askStatements(claim: StatementClaim, callback: (refusal: QuotaRefusal | null) => void): void {
+    this.#requests.statements(claim, callback)
+  }
+
+  statementsAnswered(request: number, refusal: QuotaRefusal | null): void {
+    this.#requests.statementsAnswered(request, refusal)
+  }
+
+  statementsDone(user: string, database: string): void {
+    this.#send({ type: 'statements-done', user, database })
+  }
+
   newCancelKey(): CancelKey {
-    return newCancelKey(this.index, pid => this.#byKey.has(pid))
+    return this.clients.newCancelKey()
   }
 
   logWarning(message: string, fields: Record<string, unknown>): void {

@@ -6,6 +6,7 @@ import * as messages from '../protocol/backend-messages.ts'
 import * as code from '../protocol/codes.ts'
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
 import type { Environment } from '../execute/environment.ts'
+import type { LoggedIn } from './logged-in.ts'
 
 const MAX_COMMAND_BYTES = 1024 * 1024
 /** OID and size on the wire. */
@@ -14,23 +15,31 @@ const TYPES = { text: [25, -1], int4: [23, 4], int8: [20, 8], numeric: [1700, -1
 export class ConsoleSession implements FrameHandler {
   readonly socket: Socket
   readonly #environment: Environment
-  readonly #user: string
-  readonly #alias: string
+  readonly user: string
+  /** Name that it connected to: the console answers to two. */
+  readonly database: string
+  readonly tls: string
+  readonly applicationName: string
+  readonly connectedAtMs = Date.now()
+  requestAtMs = Date.now()
   readonly #reader: FrameReader
   #waiting: string[] = []
   #busy = false
 
-  constructor(socket: Socket, environment: Environment, user: string, alias: string, onClosed: () => void) {
+  constructor(login: LoggedIn, environment: Environment, onClosed: () => void) {
+    const { socket, database } = login
     this.socket = socket
     this.#environment = environment
-    this.#user = user
-    this.#alias = alias
+    this.user = login.user
+    this.database = database
+    this.tls = login.tls
+    this.applicationName = login.parameters.get('application_name') ?? ''
     this.#reader = new FrameReader(this, MAX_COMMAND_BYTES)
     socket.on('data', chunk => this.#onData(chunk))
     socket.on('error', () => undefined) // 'close' follows
     socket.on('close', onClosed)
     for (const [name, value] of [
-      ['server_version', alias === 'pgbouncer' ? '1.25.0/bouncer' : '15.0 (Shardway)'],
+      ['server_version', database === 'pgbouncer' ? '1.25.0/bouncer' : '15.0 (Shardway)'],
       ['client_encoding', 'UTF8'],
       ['server_encoding', 'UTF8'],
       ['standard_conforming_strings', 'on'],
@@ -48,7 +57,7 @@ export class ConsoleSession implements FrameHandler {
       this.#reader.push(chunk)
     } catch (error) {
       if (!(error instanceof ShardwayError)) throw error
-      this.#fatal(error)
+      this.end(error)
     }
   }
 
@@ -58,7 +67,7 @@ export class ConsoleSession implements FrameHandler {
       return
     }
     if (type !== code.QUERY) {
-      return this.#fatal(
+      return this.end(
         new ShardwayError('console_protocol', '08P01', 'the admin console takes simple queries only', {
           hint: 'Use psql, or the simple query protocol of your driver.',
         }),
@@ -69,18 +78,19 @@ export class ConsoleSession implements FrameHandler {
   }
 
   onOversizedFrame(): void {
-    this.#fatal(new ShardwayError('protocol_violation', '08P01', 'invalid message length'))
+    this.end(new ShardwayError('protocol_violation', '08P01', 'invalid message length'))
   }
 
   #next(): void {
     const sql = this.#waiting.shift()
     this.#busy = sql !== undefined
     if (sql === undefined) return
+    this.requestAtMs = Date.now()
     if (sql.trim() === '') {
       this.socket.write(Buffer.concat([messages.emptyQueryResponse, messages.ready(code.IDLE)]))
       return this.#next()
     }
-    this.#environment.console(sql, this.#user, this.#alias, result => {
+    this.#environment.console(sql, this.user, this.database, result => {
       if (this.socket.destroyed) return
       if (result instanceof Error) {
         const error = result instanceof ShardwayError ? result : new ShardwayError('internal', 'XX000', result.message)
@@ -90,7 +100,8 @@ export class ConsoleSession implements FrameHandler {
     })
   }
 
-  #fatal(error: ShardwayError): void {
+  /** Ends the connection with this error as the last message. */
+  end(error: ShardwayError): void {
     this.socket.end(messages.errorOf(error, 'FATAL'))
   }
 }

@@ -4,11 +4,16 @@ import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { Settings } from '../../pool/server-state.ts'
 import type { Plan } from '../../router/plan.ts'
 import type { PlanContext, Router } from '../../router/router.ts'
+import type { PoolMode } from '../config/pool-schema.ts'
+import { errorOf as errorFrom } from '../errors/codes.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import type { Consistency, ExecutorClient } from '../execute/client.ts'
 import { Executor } from '../execute/executor.ts'
 import { errorOf } from '../protocol/backend-messages.ts'
+import { outcomeUnknown } from '../execute/lost.ts'
+import { ClientClock } from './client-clock.ts'
 import { ClientInput } from './client-input.ts'
+import { overdue } from './timeouts.ts'
 import type { DatabaseContext } from '../execute/database-context.ts'
 import type { CancelKey, Environment } from '../execute/environment.ts'
 import { SessionOptions } from './options.ts'
@@ -47,6 +52,8 @@ export class Session implements ExecutorClient, StepContext {
   readonly connectedAtMs: number
   readonly options: SessionOptions
   readonly steps: Steps
+  readonly poolMode: PoolMode
+  readonly #clock: ClientClock
   #settings: Settings
   #searchPath: readonly string[]
   #temporaryNames: ReadonlySet<string> | null = null
@@ -75,7 +82,9 @@ export class Session implements ExecutorClient, StepContext {
     this.output = new ClientOutput(options.socket)
     this.options = new SessionOptions(options.environment.config.read.consistency)
     this.steps = new Steps(this)
+    this.poolMode = options.database.users.settingsOf(options.user).mode
     this.executor = new Executor(this)
+    this.#clock = new ClientClock(this.executor)
     this.#input = new ClientInput({
       socket: options.socket,
       steps: this.steps,
@@ -129,12 +138,16 @@ export class Session implements ExecutorClient, StepContext {
     return this.#input.requestAtMs
   }
 
+  get limited(): boolean {
+    return this.database.users.isLimited(this.user)
+  }
+
   get closed(): boolean {
     return this.#closed
   }
 
   get state(): 'active' | 'idle' | 'waiting' {
-    if (this.executor.waitUs(1) > 0) return 'waiting'
+    if (this.executor.waitUs(Number.POSITIVE_INFINITY) > 0) return 'waiting'
     return this.executor.running !== null || this.executor.links.size > 0 ? 'active' : 'idle'
   }
 
@@ -225,6 +238,16 @@ export class Session implements ExecutorClient, StepContext {
     if (running === null && transaction.state === 'none' && this.output.holding === 0) {
       this.fatal(new ShardwayError('shutting_down', '57P01', 'the proxy is shutting down'))
     }
+  }
+
+  /** Looks whether the client ran into one of its timeouts, and ends it and its servers then. */
+  tick(now: number): void {
+    const name = overdue(this.#clock.read(now), this.database.users.settingsOf(this.user), now)
+    if (name === null) return
+    const error = errorFrom(name)
+    // What may be committed is never called failed.
+    const unknown = this.executor.running?.mayCommit === true
+    this.fatal(unknown ? outcomeUnknown(error.message) : error)
   }
 
   /** Ends the connection with this error as the last message. */

@@ -52,12 +52,12 @@ export function refuseTransport(environment: Environment, socket: Socket, user: 
 /** @throws ShardwayError */
 export function refuseMore(environment: Environment, over: boolean, database: string): void {
   if (isConsole(database)) return
+  if (environment.refusing) throw new ShardwayError('shutting_down', '57P01', 'the proxy is shutting down')
   if (over) {
     throw new ShardwayError('too_many_clients', '53300', 'no more connections allowed (max_client_conn)', {
       hint: 'Raise [pool] max_client_conn.',
     })
   }
-  if (environment.draining) throw new ShardwayError('shutting_down', '57P01', 'the proxy is shutting down')
 }
 
 export function certificateRequired(): ShardwayError {

@@ -3,7 +3,7 @@
  * client's own settings laid on it; they are kept per user and settings, so that only the first such login needs a server.
  */
 import { internalQuery } from '../../pool/internal-query.ts'
-import type { Waiter } from '../../pool/pool.ts'
+import type { Waiter } from '../../pool/waiting.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { Settings } from '../../pool/server-state.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
@@ -139,6 +139,7 @@ function parametersFor(database: DatabaseContext, user: string, settings: Settin
   const waiter: Waiter = {
     onServer: ask,
     onServerUnavailable: error => callback(error, NOTHING),
+    onLongWait: () => undefined,
   }
   const server = pool.acquire(waiter)
   if (server !== null) ask(server)

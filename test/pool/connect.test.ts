@@ -50,14 +50,13 @@ function login(port: number, changes: Partial<Login> = {}): Login {
     database: 'app',
     user: 'app',
     secret: () => passwordSecret('s3cret-word'),
-    timeoutMs: 20_000,
     ...changes,
   }
 }
 
 async function refusal(options: Login): Promise<ShardwayError> {
   try {
-    const { socket } = await openServer(options)
+    const { socket } = await openServer(options, 20_000)
     socket.destroy()
   } catch (error) {
     expect(error).toBeInstanceOf(ShardwayError)

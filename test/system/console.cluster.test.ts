@@ -161,7 +161,7 @@ describe.each([1, 2])('the console, workers=%i', workers => {
   })
 
   it('what it does not know is an error, and the session goes on', async () => {
-    for (const sql of ['SHOW NONSENSE', 'SELECT 1', 'DROP TABLE customers', 'KILL', "SHOW '"]) {
+    for (const sql of ['SHOW NONSENSE', 'SELECT 1', 'DROP TABLE customers', 'KILL nonsense', "SHOW '"]) {
       expect(errorOf(await console.query(sql))?.['C'], sql).toMatch(/^[0-9A-Z]{5}$/)
     }
     expect(tagsOf(await console.run('SHOW VERSION'))).toEqual(['SHOW'])
@@ -180,6 +180,11 @@ describe.each([1, 2])('the console, workers=%i', workers => {
       'RESUME',
       `KILL_CLIENT ${client?.['id']}`,
       'DISABLE app',
+      'ENABLE app',
+      'KILL app',
+      'WAIT_CLOSE',
+      'SUSPEND',
+      'SHOW FDS',
     ]) {
       expect(errorOf(await monitor.query(command))?.['C'], command).toBe('42501')
     }

@@ -59,15 +59,17 @@ describe.each([
   async function open(mode: Mode, user = 'app', password = 'app'): Promise<string> {
     const { server } = cluster.shards[0]!.primary
     try {
-      const { socket } = await openServer({
-        host: server.host,
-        port: server.port,
-        tls: { mode, ca: ca.cert },
-        database: 'app',
-        user,
-        secret: () => passwordSecret(password),
-        timeoutMs: 20_000,
-      })
+      const { socket } = await openServer(
+        {
+          host: server.host,
+          port: server.port,
+          tls: { mode, ca: ca.cert },
+          database: 'app',
+          user,
+          secret: () => passwordSecret(password),
+        },
+        20_000,
+      )
       const encrypted = 'encrypted' in socket
       socket.destroy()
       return encrypted ? 'TLS' : 'plain'

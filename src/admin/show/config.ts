@@ -51,6 +51,31 @@ function row(key: string, value: string | number, preset: string, changeable = t
   return { key, value: String(value), default: preset, changeable }
 }
 
+const LIMITS = [
+  'min_pool_size',
+  'reserve_pool_size',
+  'max_db_connections',
+  'max_user_connections',
+  'max_db_client_connections',
+  'max_user_client_connections',
+] as const
+
+/** Its names for times, with its own defaults where ours differ in nothing but the unit. */
+const TIMES = [
+  ['reserve_pool_timeout', '5'],
+  ['query_wait_timeout', '120'],
+  ['query_wait_notify', '5'],
+  ['query_timeout', '0'],
+  ['transaction_timeout', '0'],
+  ['idle_transaction_timeout', '0'],
+  ['client_idle_timeout', '0'],
+  ['server_lifetime', '3600'],
+  ['server_idle_timeout', '600'],
+  ['server_connect_timeout', '15'],
+  ['server_login_retry', '1'],
+  ['server_check_delay', '30'],
+] as const
+
 /** What exporters and dashboards made for PgBouncer look for, in its units: seconds. */
 function pgbouncerRows(config: Config, configPath: string): ConfigRow[] {
   return [
@@ -61,14 +86,12 @@ function pgbouncerRows(config: Config, configPath: string): ConfigRow[] {
     row('listen_addr', config.listen.host, '127.0.0.1', false),
     row('listen_port', config.listen.port, '6432', false),
     row('max_client_conn', config.pool.max_client_conn, '10000'),
-    row('max_db_connections', 0, '0'),
-    row('max_user_connections', 0, '0'),
-    row('min_pool_size', 0, '0'),
     row('pool_mode', config.pool.mode, 'transaction'),
-    row('query_wait_timeout', config.pool.query_wait_timeout / 1000, '120'),
-    row('reserve_pool_size', 0, '0'),
+    row('server_check_query', config.pool.server_check_query, '<empty>'),
     row('stats_period', 60, '60', false),
     row('stats_users', users(config, 'stats'), ''),
+    ...LIMITS.map(name => row(name, config.pool[name], '0')),
+    ...TIMES.map(([name, preset]) => row(name, config.pool[name] / 1000, preset)),
   ]
 }
 

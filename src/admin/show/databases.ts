@@ -1,7 +1,7 @@
-/** SHOW DATABASES, USERS, LISTS, STATE, VERSION. */
+/** SHOW DATABASES, LISTS, STATE, VERSION. */
 import type { ConsoleResult } from '../../process/messages.ts'
 import { primaryOf, shardNamed } from '../../topology/topology.ts'
-import type { UserConfig } from '../../config/schema.ts'
+import { connectionLimits, poolSettings } from '../../config/pool-settings.ts'
 import type { AdminContext } from '../context.ts'
 import { int4, listing, text, yesNo } from '../result.ts'
 
@@ -15,6 +15,13 @@ interface DatabaseRow {
   readonly dbname: string
   readonly forceUser: string | null
   readonly poolSize: number
+  readonly minPoolSize: number
+  readonly reserveSize: number
+  readonly lifetimeSeconds: number
+  readonly maxServers: number
+  readonly maxClients: number
+  readonly paused: boolean
+  readonly disabled: boolean
   readonly mode: string
   readonly strategy: string
   readonly servers: number
@@ -29,19 +36,29 @@ export async function showDatabases(context: AdminContext): Promise<ConsoleResul
   const topology = context.topology()
   const clients = reports.flatMap(report => report.clients)
   const servers = reports.flatMap(report => report.servers)
-  const { pool, read, listen } = context.config
+  const { read, listen } = context.config
   const rows: DatabaseRow[] = context.config.databases.map(database => {
     const known = topology.databases.find(one => one.name === database.name)
     const shard = known === undefined ? undefined : shardNamed(known, known.defaultShard)
     const primary = shard === undefined ? undefined : primaryOf(shard)
+    // What counts for a user that overrides nothing.
+    const settings = poolSettings({ ...context.config, users: [] }, database.name, '')
+    const limits = connectionLimits({ ...context.config, users: [] }, database.name, '')
     return {
       name: database.name,
       host: primary?.host ?? null,
       port: primary?.port ?? 0,
       dbname: shard?.dbname ?? database.name,
       forceUser: database.server_user ?? null,
-      poolSize: pool.default_pool_size,
-      mode: pool.mode,
+      poolSize: settings.size,
+      minPoolSize: settings.minSize,
+      reserveSize: settings.reserveSize,
+      lifetimeSeconds: Math.round(settings.serverLifetimeMs / 1000),
+      maxServers: limits.databaseServers,
+      maxClients: limits.databaseClients,
+      paused: context.isPaused(database.name),
+      disabled: context.isDisabled(database.name),
+      mode: settings.mode,
       strategy: read.strategy,
       servers: servers.filter(server => server.database === database.name).length,
       clients: clients.filter(client => client.database === database.name).length,
@@ -56,6 +73,13 @@ export async function showDatabases(context: AdminContext): Promise<ConsoleResul
     dbname: context.alias,
     forceUser: null,
     poolSize: 2,
+    minPoolSize: 0,
+    reserveSize: 0,
+    lifetimeSeconds: 0,
+    maxServers: 0,
+    maxClients: 0,
+    paused: false,
+    disabled: false,
     mode: 'statement',
     strategy: read.strategy,
     servers: 0,
@@ -72,43 +96,21 @@ export async function showDatabases(context: AdminContext): Promise<ConsoleResul
       text('database', row => row.dbname),
       text('force_user', row => row.forceUser),
       int4('pool_size', row => row.poolSize),
-      int4('min_pool_size', () => 0),
-      int4('reserve_pool_size', () => 0),
-      text('server_lifetime', () => '0'),
+      int4('min_pool_size', row => row.minPoolSize),
+      int4('reserve_pool_size', row => row.reserveSize),
+      int4('server_lifetime', row => row.lifetimeSeconds),
       text('pool_mode', row => row.mode),
       text('load_balance_hosts', row => row.strategy),
-      int4('max_connections', () => 0),
+      int4('max_connections', row => row.maxServers),
       int4('current_connections', row => row.servers),
-      int4('max_client_connections', () => 0),
+      int4('max_client_connections', row => row.maxClients),
       int4('current_client_connections', row => row.clients),
-      int4('paused', () => 0),
-      int4('disabled', () => 0),
+      int4('paused', row => (row.paused ? 1 : 0)),
+      int4('disabled', row => (row.disabled ? 1 : 0)),
       int4('shards', row => row.shards),
       text('default_shard', row => row.defaultShard),
     ],
     rows,
-  )
-}
-
-export async function showUsers(context: AdminContext): Promise<ConsoleResult> {
-  const reports = await context.reports()
-  const clients = reports.flatMap(report => report.clients)
-  const servers = reports.flatMap(report => report.servers)
-  return listing<UserConfig>(
-    'SHOW',
-    [
-      text('name', row => row.name),
-      text('pool_size', row => row.pool?.default_pool_size ?? ''),
-      text('reserve_pool_size', () => ''),
-      text('pool_mode', () => ''),
-      int4('max_user_connections', () => 0),
-      int4('current_connections', row => servers.filter(server => server.user === row.name).length),
-      int4('max_user_client_connections', () => 0),
-      int4('current_client_connections', row => clients.filter(client => client.user === row.name).length),
-      text('admin', row => yesNo(row.admin)),
-      text('stats', row => yesNo(row.stats)),
-    ],
-    context.config.users,
   )
 }
 
@@ -118,7 +120,7 @@ export async function showLists(context: AdminContext): Promise<ConsoleResult> {
   const pools = new Set(reports.flatMap(report => report.pools.map(pool => JSON.stringify([pool.database, pool.user]))))
   const topology = context.topology()
   const shards = topology.databases.flatMap(database => database.shards)
-  const used = servers.filter(server => server.state === 'active').length
+  const used = servers.filter(server => server.state === 'active' || server.state === 'being_canceled').length
   const rows: Array<readonly [string, number]> = [
     ['databases', context.config.databases.length],
     ['users', context.config.users.length],
@@ -140,10 +142,11 @@ export async function showLists(context: AdminContext): Promise<ConsoleResult> {
   return listing<readonly [string, number]>('SHOW', [text('list', row => row[0]), int4('items', row => row[1])], rows)
 }
 
-export function showState(): ConsoleResult {
+export function showState(context: AdminContext): ConsoleResult {
+  const paused = context.allPaused()
   const rows = [
-    ['active', true],
-    ['paused', false],
+    ['active', !paused],
+    ['paused', paused],
     ['suspended', false],
   ] as const
   return listing<(typeof rows)[number]>('SHOW', [text('key', row => row[0]), text('value', row => yesNo(row[1]))], rows)

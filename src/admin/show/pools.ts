@@ -1,4 +1,5 @@
 /** SHOW POOLS: PgBouncer's row for each database and user, summed over workers and nodes, and ours appended. */
+import { poolSettings } from '../../config/pool-settings.ts'
 import type { ConsoleResult, WorkerReport } from '../../process/messages.ts'
 import type { AdminContext } from '../context.ts'
 import { int4, listing, text } from '../result.ts'
@@ -13,6 +14,7 @@ interface PoolRow {
   serversActive: number
   serversIdle: number
   serversUsed: number
+  serversTested: number
   serversLogin: number
   serversCanceled: number
   maxWaitUs: number
@@ -22,7 +24,7 @@ interface PoolRow {
 }
 
 export async function showPools(context: AdminContext): Promise<ConsoleResult> {
-  const rows = poolRows(await context.reports(), context.config.pool.mode)
+  const rows = poolRows(await context.reports(), (database, user) => poolSettings(context.config, database, user).mode)
   return listing<PoolRow>(
     'SHOW',
     [
@@ -37,7 +39,7 @@ export async function showPools(context: AdminContext): Promise<ConsoleResult> {
       int4('sv_being_canceled', row => row.serversCanceled),
       int4('sv_idle', row => row.serversIdle),
       int4('sv_used', row => row.serversUsed),
-      int4('sv_tested', () => 0),
+      int4('sv_tested', row => row.serversTested),
       int4('sv_login', row => row.serversLogin),
       int4('maxwait', row => Math.floor(row.maxWaitUs / 1e6)),
       int4('maxwait_us', row => Math.round(row.maxWaitUs % 1e6)),
@@ -54,7 +56,10 @@ export async function showPools(context: AdminContext): Promise<ConsoleResult> {
  * Clients are counted from their own list, not from the pools: PgBouncer's cl_active includes idle clients, and a client
  * with servers of two shards is one client.
  */
-export function poolRows(reports: readonly WorkerReport[], mode: string): readonly PoolRow[] {
+export function poolRows(
+  reports: readonly WorkerReport[],
+  modeOf: (database: string, user: string) => string,
+): readonly PoolRow[] {
   const rows = new Map<string, PoolRow>()
   const rowOf = (database: string, user: string): PoolRow => {
     const key = JSON.stringify([database, user])
@@ -70,10 +75,11 @@ export function poolRows(reports: readonly WorkerReport[], mode: string): readon
         serversActive: 0,
         serversIdle: 0,
         serversUsed: 0,
+        serversTested: 0,
         serversLogin: 0,
         serversCanceled: 0,
         maxWaitUs: 0,
-        mode: database === 'shardway' || database === 'pgbouncer' ? 'statement' : mode,
+        mode: database === 'shardway' || database === 'pgbouncer' ? 'statement' : modeOf(database, user),
         size: 0,
         nodes: new Set(),
       }
@@ -89,10 +95,10 @@ export function poolRows(reports: readonly WorkerReport[], mode: string): readon
       row.serversActive += pool.serversActive
       row.serversIdle += pool.serversIdle
       row.serversUsed += pool.serversUsed
+      row.serversTested += pool.serversTested
       row.serversLogin += pool.serversLogin
       row.serversCanceled += pool.serversCanceled
       row.maxWaitUs = Math.max(row.maxWaitUs, pool.maxWaitUs)
-      row.mode = pool.mode
       row.size += pool.size
       row.nodes.add(`${pool.shard}/${pool.address}`)
     }

@@ -100,6 +100,7 @@ export function poolReport(part: Partial<PoolReport>): PoolReport {
     serversActive: 0,
     serversIdle: 0,
     serversUsed: 0,
+    serversTested: 0,
     serversLogin: 0,
     serversCanceled: 0,
     maxWaitUs: 0,
@@ -126,6 +127,7 @@ export function clientReport(part: Partial<ClientReport>): ClientReport {
     tls: '',
     applicationName: 'psql',
     preparedStatements: 0,
+    unsentBytes: 0,
     pins: '',
     ...part,
   }
@@ -150,6 +152,7 @@ export function serverReport(part: Partial<ServerReport>): ServerReport {
     tls: '',
     applicationName: '',
     preparedStatements: 0,
+    unsentBytes: 0,
     closeNeeded: false,
     ...part,
   }
@@ -245,6 +248,14 @@ export function adminContext(part: Partial<AdminContext> = {}): AdminContext & C
       calls.push(`kill ${id}`)
       return Promise.resolve(id === 2)
     },
+    pause: database => Promise.resolve(void calls.push(`pause ${database ?? '*'}`)),
+    resume: database => void calls.push(`resume ${database ?? '*'}`),
+    setDisabled: (database, disabled) => void calls.push(`${disabled ? 'disable' : 'enable'} ${database}`),
+    kill: database => Promise.resolve(void calls.push(`kill-all ${database ?? '*'}`)),
+    waitClose: database => Promise.resolve(void calls.push(`wait-close ${database ?? '*'}`)),
+    isPaused: () => false,
+    allPaused: () => false,
+    isDisabled: () => false,
     reconnect: database => Promise.resolve(void calls.push(`reconnect ${database ?? '*'}`)),
     explain: request => {
       calls.push(JSON.stringify(request))

@@ -40,6 +40,7 @@ describe('who does not exist', () => {
     admin: false,
     stats: false,
     max_statements_per_second: 0,
+    max_concurrent_statements: 0,
   })
 
   it('shows as many iterations as the listed verifiers, and so do plain passwords', () => {

@@ -7,7 +7,14 @@ import { formatVerifier, makeVerifier } from '../../../src/protocol/scram-verifi
 
 function config(...users: Array<Partial<UserConfig> & { name: string }>): Pick<Config, 'users'> {
   return {
-    users: users.map(user => ({ password: [], admin: false, stats: false, max_statements_per_second: 0, ...user })),
+    users: users.map(user => ({
+      password: [],
+      admin: false,
+      stats: false,
+      max_statements_per_second: 0,
+      max_concurrent_statements: 0,
+      ...user,
+    })),
   }
 }
 

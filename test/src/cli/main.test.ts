@@ -57,10 +57,10 @@ describe('help and version end with 0', () => {
 
 describe('refusals end with 1', () => {
   it.each([
-    [['pause'], 'not yet supported'],
+    [['suspend'], 'not yet supported'],
     [['rebalance', 'run', '--yes'], 'not yet supported'],
     [['shard', 'add', 's2', '--node', 'h:1'], 'not yet supported'],
-    [['import-pgbouncer', 'x.ini'], 'not yet supported'],
+    [['import-pgbouncer', 'no-such-file.ini'], 'no-such-file.ini: no such file'],
     [['check', '-c', '/nonexistent/shardway.toml'], 'no such file'],
     [['status', '--admin', 'nonsense'], 'is not a URL'],
   ])('%j', async (args, message) => {

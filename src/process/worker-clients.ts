@@ -1,0 +1,167 @@
+/** The clients of a worker: from the socket that the control process hands over to the session's end. */
+import { timingSafeEqual } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { errorOf as ourError } from '../errors/codes.ts'
+import type { ShardwayError } from '../errors/shardway-error.ts'
+import { errorOf } from '../protocol/backend-messages.ts'
+import type { CancelKey, Environment } from '../execute/environment.ts'
+import { isConsole } from '../auth/users.ts'
+import { ClientLogin } from '../session/client-login.ts'
+import type { LoggedIn } from '../session/logged-in.ts'
+import { continueWith } from '../session/client-tls.ts'
+import { ConsoleSession } from '../session/console-session.ts'
+import type { Session } from '../session/session.ts'
+import { welcome } from '../session/welcome.ts'
+import { newCancelKey } from './cancel-keys.ts'
+import type { Refusal, ToControl } from './messages.ts'
+
+export interface WorkerClientsOptions {
+  readonly index: number
+  readonly environment: Environment
+  readonly send: (message: ToControl) => void
+  /** A session ended. */
+  readonly onGone: () => void
+}
+
+interface Entering {
+  readonly login: LoggedIn
+  readonly onClose: () => void
+}
+
+export class WorkerClients {
+  readonly #options: WorkerClientsOptions
+  readonly sessions = new Map<number, Session>()
+  readonly consoles = new Map<number, ConsoleSession>()
+  readonly #byKey = new Map<number, Session>()
+  /** Logged in, and the control process was asked whether they may enter. */
+  readonly #entering = new Map<number, Entering>()
+  loginClients = 0
+
+  constructor(options: WorkerClientsOptions) {
+    this.#options = options
+  }
+
+  /** The client as it is taken off every list, once. */
+  #leave(id: number): void {
+    this.#options.send({ type: 'client-closed', id })
+  }
+
+  add(socket: Socket, id: number, over: boolean): void {
+    socket.setNoDelay(true)
+    this.loginClients++
+    new ClientLogin({
+      socket,
+      environment: this.#options.environment,
+      over,
+      onLoggedIn: login => this.#loggedIn(login, id),
+      onClosed: () => {
+        this.loginClients--
+        this.#leave(id)
+      },
+    })
+    socket.resume()
+  }
+
+  #loggedIn(login: LoggedIn, id: number): void {
+    const { environment, send } = this.#options
+    if (isConsole(login.database)) {
+      this.loginClients--
+      const console = new ConsoleSession(login, environment, () => {
+        this.consoles.delete(id)
+        this.#leave(id)
+      })
+      this.consoles.set(id, console)
+      continueWith(console.socket, login.rest)
+      return
+    }
+    const onClose = () => {
+      if (!this.#entering.delete(id)) return
+      this.loginClients--
+      this.#leave(id)
+    }
+    login.socket.on('close', onClose)
+    this.#entering.set(id, { login, onClose })
+    send({ type: 'enter', id, database: login.database, user: login.user })
+  }
+
+  /** The control process's word on a client that wants to enter. */
+  entered(id: number, refusal: Refusal | null): void {
+    const entering = this.#entering.get(id)
+    if (entering === undefined) return
+    const { login, onClose } = entering
+    if (refusal !== null) {
+      login.socket.end(errorOf(refusalError(refusal, login), 'FATAL'))
+      login.socket.destroySoon()
+      return
+    }
+    this.#entering.delete(id)
+    login.socket.off('close', onClose)
+    this.#welcome(login, id)
+  }
+
+  #welcome(login: LoggedIn, id: number): void {
+    const { environment, onGone } = this.#options
+    const key = this.newCancelKey()
+    welcome(environment, login, id, key, {
+      onSession: session => {
+        this.loginClients--
+        this.sessions.set(id, session)
+        session.database.users.came(session.user)
+        this.#byKey.set(key.pid, session)
+        continueWith(session.socket, login.rest)
+        if (environment.draining) session.drain()
+      },
+      onClosed: session => {
+        if (session === null) this.loginClients--
+        else session.database.users.went(session.user)
+        this.sessions.delete(id)
+        this.#byKey.delete(key.pid)
+        this.#leave(id)
+        onGone()
+      },
+    })
+  }
+
+  newCancelKey(): CancelKey {
+    return newCancelKey(this.#options.index, pid => this.#byKey.has(pid))
+  }
+
+  cancel(pid: number, secret: string): void {
+    const session = this.#byKey.get(pid)
+    const given = Buffer.from(secret, 'hex')
+    if (session === undefined || given.length !== session.key.secret.length) return
+    if (timingSafeEqual(given, session.key.secret)) session.executor.cancel()
+  }
+
+  /** Ends a client of any kind. */
+  kill(id: number): void {
+    this.sessions.get(id)?.fatal(ourError('killed'))
+    this.consoles.get(id)?.end(ourError('killed'))
+  }
+
+  /** Ends every client of a database; null: of all. */
+  killAll(database: string | null): void {
+    for (const session of [...this.sessions.values()]) {
+      if (database === null || session.database.name === database) session.fatal(ourError('killed'))
+    }
+  }
+
+  drain(): void {
+    for (const session of [...this.sessions.values()]) session.drain()
+  }
+
+  tick(now: number): void {
+    for (const session of [...this.sessions.values()]) session.tick(now)
+  }
+}
+
+function refusalError(refusal: Refusal, { database, user }: LoggedIn): ShardwayError {
+  switch (refusal) {
+    case 'disabled':
+      return ourError('database_disabled', { database })
+    case 'shutting_down':
+      return ourError('shutting_down')
+    default:
+      return ourError('too_many_entered', { limit: refusal, database, user })
+  }
+}
