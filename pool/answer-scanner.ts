@@ -22,6 +22,7 @@ import {
   SKIP,
 } from './request-queue.ts'
 import type { LocalAnswer, ServerConnection } from './server-connection.ts'
+import { isWellFormed } from './well-formed.ts'
 
 /** Frames other than rows and COPY data are looked at whole; none is honestly longer than this. */
 const MAX_CONTROL_FRAME_BYTES = 16 * 1024 * 1024
@@ -116,6 +117,7 @@ export class AnswerScanner {
   #frame(type: number, buffer: Buffer, run: number, offset: number, end: number, kind: number, skip: boolean): number {
     const queue = this.#queue
     const base = kind & KIND_MASK
+    if (!isWellFormed(type, buffer, offset, end)) return this.#broken(type)
     switch (type) {
       case code.NOTIFICATION: {
         // Whoever holds the server listens on it, whatever else is under way there.
@@ -254,18 +256,22 @@ export class AnswerScanner {
     const base = kind & KIND_MASK
     // Before the queue is emptied: without a Sync behind it nobody would be left to hand it to.
     if (forward) this.#hand(buffer, offset, end)
-    if (base !== KIND_QUERY && base !== KIND_SYNC && base !== KIND_FUNCTION) this.#discardToSync()
+    if (base !== KIND_QUERY && base !== KIND_SYNC && base !== KIND_FUNCTION) this.#discardToSync(skip)
     return this.#locals(buffer, end, end)
   }
 
-  /** After an error the server skips everything up to the next Sync. */
-  #discardToSync(): void {
+  /**
+   * After an error the server skips everything up to the next Sync, a simple query too. Behind a message of the proxy's own
+   * its owner sends that Sync, and the query's entry stands for it.
+   */
+  #discardToSync(skipped: boolean): void {
     const queue = this.#queue
     while (queue.size > 0) {
       const base = queue.kind & KIND_MASK
-      if (base === KIND_SYNC || base === KIND_QUERY) return
-      queue.owner?.onRequestDropped(this.#server, queue.kind, queue.data)
+      if (base === KIND_SYNC || (skipped && base === KIND_QUERY)) return
+      const { owner, kind, data } = queue
       queue.shift()
+      owner?.onRequestDropped(this.#server, kind, data)
     }
   }
 
@@ -279,6 +285,7 @@ export class AnswerScanner {
     if (owner === null) return
     while (queue.size > 0) queue.shift()
     queue.push(kind, owner, data)
+    this.#server.owesSync()
   }
 
   #parameterStatus(buffer: Buffer, run: number, offset: number, end: number, kind: number, skip: boolean): number {

@@ -84,20 +84,32 @@ async function openOnce(login: Login, timeoutMs: number): Promise<{ socket: net.
   }
 }
 
-/** Delivers a cancel request; resolves when the server has closed the connection, that is, has sent the signal. */
+/**
+ * Delivers a cancel request. Resolves when the connection is over: true when the server closed it, that is, has sent the
+ * signal, or when nothing was sent at all; false when the request may still arrive, whenever that is.
+ */
 export async function cancelOnServer(
   address: ServerAddress,
   pid: number,
   secret: Buffer,
   timeoutMs: number,
-): Promise<void> {
-  const socket = await openSocket({ ...address, timeoutMs })
-  await new Promise<void>(resolve => {
+): Promise<boolean> {
+  let socket: net.Socket
+  try {
+    socket = await openSocket({ ...address, timeoutMs })
+  } catch {
+    return true
+  }
+  return await new Promise<boolean>(resolve => {
+    let ended = false
     const timer = setTimeout(() => socket.destroy(), timeoutMs)
     socket.on('error', () => undefined)
+    socket.on('end', () => {
+      ended = true
+    })
     socket.on('close', () => {
       clearTimeout(timer)
-      resolve()
+      resolve(ended)
     })
     socket.resume()
     socket.end(cancelRequest(pid, secret))

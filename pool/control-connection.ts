@@ -1,5 +1,6 @@
 /** Connections of the control user: health, watermarks, catalogs, the mirror. Never on the data path. */
 import { readFileSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'pg'
 import type { Config } from '../src/config/schema.ts'
@@ -43,6 +44,36 @@ function clientFor(target: ControlTarget, options: ControlOptions, ssl: boolean)
   })
 }
 
+/** What of pg's own connection is used here: not in @types/pg; there since pg 6. */
+interface Inner {
+  stream?: Duplex
+  attachListeners?: (stream: Duplex) => void
+}
+
+function innerOf(client: Client): Inner {
+  return (client as unknown as { connection?: Inner }).connection ?? {}
+}
+
+/** pg's parser throws on messages that are malformed, out of the socket's event: that would end the process. */
+function surviveGarbage(client: Client): void {
+  const inner = innerOf(client)
+  const attach = inner.attachListeners?.bind(inner)
+  if (attach === undefined) return
+  inner.attachListeners = stream => {
+    const emit = stream.emit.bind(stream) as (event: string | symbol, ...values: unknown[]) => boolean
+    stream.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+      if (event !== 'data') return emit(event, ...values)
+      try {
+        return emit(event, ...values)
+      } catch (error) {
+        stream.destroy(error instanceof Error ? error : new Error(String(error)))
+        return true
+      }
+    }
+    attach(stream)
+  }
+}
+
 function refusedTls(error: unknown): boolean {
   // pg has no code for a server that answers N.
   return error instanceof Error && error.message === 'The server does not support SSL connections'
@@ -53,15 +84,14 @@ export function dropConnection(client: Client): void {
   client.removeAllListeners('error')
   client.on('error', () => undefined)
   client.end().catch(() => undefined)
-  // Not in @types/pg; there since pg 6.
-  const { connection } = client as unknown as { connection?: { stream?: { destroy(): void } } }
-  setTimeout(() => connection?.stream?.destroy(), 50).unref()
+  setTimeout(() => innerOf(client).stream?.destroy(), 50).unref()
 }
 
 async function connectOnce(target: ControlTarget, options: ControlOptions, ssl: boolean): Promise<Client> {
   const client = clientFor(target, options, ssl)
   // Without a listener an error after connect() would end the process.
   client.on('error', () => undefined)
+  surviveGarbage(client)
   try {
     await client.connect()
     // Not among the options above: the setting's reset value must stay the server's own, which the catalog reads.

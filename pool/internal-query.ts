@@ -1,5 +1,6 @@
 /** A query of the proxy's own on a pooled connection: collects rows as text and calls back once. */
 import { ShardwayError } from '../src/errors/shardway-error.ts'
+import { nowUs } from '../src/observe/clock.ts'
 import { DATA_ROW } from '../src/protocol/codes.ts'
 import { errorFields } from '../src/protocol/error-fields.ts'
 import { query } from '../src/protocol/frontend-messages.ts'
@@ -13,7 +14,17 @@ type Callback = (error: ShardwayError | null, rows: InternalRows, bytes: Buffer)
 
 /** Sends one simple query (several statements allowed) that answers few rows. */
 export function internalQuery(server: ServerConnection, sql: string, callback: Callback): void {
+  server.state.unnamed = 0 // a simple query drops it
   internalRequest(server, [KIND_QUERY], query(sql), callback)
+}
+
+/** Closes servers that owe the proxy itself an answer for too long (0: no limit): nobody else would notice. */
+export function endStuck(servers: Iterable<ServerConnection>, nowMs: number, limitMs: number): void {
+  for (const server of servers) {
+    const since = server.state.internalSinceMs
+    if (limitMs > 0 && since > 0 && nowMs - since > limitMs)
+      server.destroy(`no answer to the proxy itself for ${limitMs} ms`)
+  }
 }
 
 /** Sends messages of the proxy's own, of these kinds in order; the last one is answered by ReadyForQuery. */
@@ -23,7 +34,11 @@ export function internalRequest(
   messages: Buffer,
   callback: Callback,
 ): void {
-  const owner = new InternalQuery(callback)
+  server.state.internalSinceMs = nowUs() / 1000
+  const owner = new InternalQuery((error, rows, bytes) => {
+    server.state.internalSinceMs = 0
+    callback(error, rows, bytes)
+  })
   for (const kind of kinds) server.expect(kind, owner)
   server.send(messages)
 }

@@ -8,7 +8,7 @@ import type { ShardwayError } from '../src/errors/shardway-error.ts'
 import { nowUs } from '../src/observe/clock.ts'
 import { growBy, type PoolCounts, wantsReserve, wantsShare } from './growth.ts'
 import { IdleServers } from './idle-servers.ts'
-import { internalQuery } from './internal-query.ts'
+import { endStuck, internalQuery } from './internal-query.ts'
 import type { OidPatch } from './oid-patch.ts'
 import { Opening } from './opening.ts'
 import type { PoolOptions } from './pool-options.ts'
@@ -217,6 +217,7 @@ export class Pool {
       waiter.onServerUnavailable(errorOf('query_wait_timeout', {}, { detail }))
     }
     this.#waiting.notice(now, settings.waitNoticeMs)
+    endStuck(this.#all, now / 1000, settings.connectTimeoutMs)
     for (const { state } of this.#all) if (now / 1000 - state.connectedAtMs > state.lifetimeMs) state.expired = true
     this.free.age(now, settings, settings.connectTimeoutMs, () => this.#all.size > this.minSize)
     this.#serve(now)

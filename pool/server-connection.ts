@@ -41,6 +41,10 @@ export class ServerConnection {
   #out: Buffer[] = []
   #outBytes = 0
   #flushScheduled = false
+  /** Bytes still to come of a message of which the head was sent. */
+  #partial = 0
+  /** What is to be sent behind that message. */
+  #behind: Buffer[] = []
   /**
    * Extended messages were sent and no Sync yet. With Flush all of them may be answered: the queue is empty and the status
    * still that of the last ReadyForQuery, while the server is inside a transaction that the next Sync would commit.
@@ -55,7 +59,12 @@ export class ServerConnection {
     this.#scanner = new AnswerScanner(this, this.#queue)
     socket.on('data', chunk => {
       this.bytesReceived += chunk.length
-      this.#scanner.push(chunk)
+      try {
+        this.#scanner.push(chunk)
+      } catch (error) {
+        // Whatever one server says, it must not cost the other servers' clients their process.
+        this.destroy(`its answer could not be read: ${String(error)}`)
+      }
     })
     socket.on('drain', () => this.owner?.onServerDrain(this))
     socket.on('error', () => undefined) // 'close' follows, with all there is to do
@@ -77,7 +86,30 @@ export class ServerConnection {
 
   /** Nothing is due, no transaction is open, and no batch waits for its Sync: anyone may have the connection next. */
   get clean(): boolean {
-    return this.#queue.size === 0 && !this.#inBatch && this.status === code.IDLE
+    return this.#queue.size === 0 && !this.#inBatch && this.status === code.IDLE && this.#partial === 0
+  }
+
+  /** Bytes still to come, by `sendPart`, of a message of which the head was sent. */
+  get partial(): number {
+    return this.#partial
+  }
+
+  /** What was sent last ended with the head of a message; so many bytes of it follow. */
+  startPartial(moreBytes: number): void {
+    this.#partial = moreBytes
+  }
+
+  /** The next bytes of the message under way. */
+  sendPart(bytes: Buffer): void {
+    this.#partial -= bytes.length
+    this.#push(bytes)
+    if (this.#partial > 0) return
+    for (const next of this.#behind.splice(0)) this.#push(next)
+  }
+
+  /** The Sync that was sent is lost: until another is answered, the server is inside of a batch. */
+  owesSync(): void {
+    this.#inBatch = true
   }
 
   /** Announces a request; its bytes follow through `send`. */
@@ -94,6 +126,11 @@ export class ServerConnection {
   }
 
   send(bytes: Buffer): void {
+    if (this.#partial > 0) this.#behind.push(bytes)
+    else this.#push(bytes)
+  }
+
+  #push(bytes: Buffer): void {
     this.#out.push(bytes)
     this.#outBytes += bytes.length
     if (this.#outBytes >= FLUSH_BYTES) this.flush()

@@ -50,4 +50,6 @@ export class ServerState {
   cancels = 0
   /** A cancel signal was sent: one round trip must be answered before anyone else has the server. */
   settle = false
+  /** Since when the server owes an answer to a query of the proxy's own, 0: it does not. */
+  internalSinceMs = 0
 }

@@ -16,6 +16,8 @@ export interface LaneHost {
   /** Milliseconds that every chunk of this direction waits now. */
   delayMs(direction: Direction): number
   stalled(direction: Direction): boolean
+  /** What arrives instead of these bytes. */
+  mutate(direction: Direction, bytes: Buffer): Buffer
   /** The action of the first trigger that matches, if any. `text` is latin1. */
   match(direction: Direction, text: string): FaultAction | undefined
 }
@@ -100,7 +102,8 @@ export class FaultLane {
     this.#held = true
   }
 
-  #take(bytes: Buffer): void {
+  #take(chunk: Buffer): void {
+    const bytes = this.#host.mutate(this.#direction, chunk)
     const text = this.#tail + bytes.toString('latin1')
     const action = this.#host.match(this.#direction, text)
     // What has matched is not looked at again.

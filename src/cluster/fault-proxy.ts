@@ -17,6 +17,8 @@ export interface Trigger {
   remove(): void
 }
 
+export type Mutator = (direction: Direction, bytes: Buffer) => Buffer
+
 interface ArmedTrigger {
   readonly pattern: RegExp
   readonly action: FaultAction
@@ -41,6 +43,7 @@ export class FaultProxy implements LaneHost {
   #delaysMs: Record<Direction, number> = { 'to-server': 0, 'to-client': 0 }
   #stalled: Record<Direction, boolean> = { 'to-server': false, 'to-client': false }
   #triggers: ArmedTrigger[] = []
+  #mutator: Mutator | null = null
   #accepted = 0
 
   private constructor(port: number, targetPort: number) {
@@ -69,6 +72,7 @@ export class FaultProxy implements LaneHost {
     this.#delaysMs = { 'to-server': 0, 'to-client': 0 }
     this.#stalled = { 'to-server': false, 'to-client': false }
     this.#triggers = []
+    this.#mutator = null
     for (const pair of this.#pairs) for (const lane of pair.lanes) lane.release()
     await this.#listen()
   }
@@ -126,6 +130,15 @@ export class FaultProxy implements LaneHost {
         this.#triggers = this.#triggers.filter(other => other !== trigger)
       },
     }
+  }
+
+  /** Bytes arrive as `mutator` gives them, until `heal`. */
+  mutateWith(mutator: Mutator): void {
+    this.#mutator = mutator
+  }
+
+  mutate(direction: Direction, bytes: Buffer): Buffer {
+    return this.#mutator === null ? bytes : this.#mutator(direction, bytes)
   }
 
   async close(): Promise<void> {

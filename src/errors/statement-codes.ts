@@ -82,6 +82,14 @@ export const STATEMENT_CODES = {
     hint: '',
     remedy: 'Prepare it first.',
   },
+  no_portal: {
+    sqlstate: '34000',
+    severity: 'ERROR',
+    message: 'portal "{name}" does not exist',
+    meaning: 'As in Postgres.',
+    hint: '',
+    remedy: 'Bind it first; it ends with its transaction.',
+  },
   no_transaction: {
     sqlstate: '25P01',
     severity: 'ERROR',

@@ -141,6 +141,7 @@ export class Answers implements Owner {
 
   onRequestDropped(server: ServerConnection, kind: number, data: unknown): void {
     const base = kind & KIND_MASK
+    if (this.#executor.queryDropped(base)) return
     if (base === KIND_CLOSE && typeof data === 'number') server.state.evicted.push(data)
     if (base === KIND_LOCAL) {
       const { undo } = data as LocalAnswer

@@ -89,6 +89,8 @@ export function emitSteps(server: ServerConnection, owner: Owner, steps: readonl
   const ranges = new Ranges(server)
   for (const step of steps) emitStep(server, owner, step, ranges)
   ranges.flush()
+  const moreBytes = steps.at(-1)?.moreBytes ?? 0
+  if (moreBytes > 0) server.startPartial(moreBytes)
 }
 
 /** A statement of the proxy's own inside the client's unit, answered to nobody: on an error the whole unit fails with it. */
@@ -118,9 +120,7 @@ function emitStep(server: ServerConnection, owner: Owner, step: Step, ranges: Ra
       ensurePrepared(server, owner, statement, ranges)
       server.expect(KIND_BIND, owner, statement)
       if (statement.name === '') return ranges.add(step.buffer, step.start, step.end)
-      return ranges.send(
-        renameBind(step.buffer, step.start, step.nameStart, step.nameEnd, step.end, serverNameOf(statement)),
-      )
+      return ranges.send(renameBind(step, serverNameOf(statement)))
     case OP_DESCRIBE_STATEMENT:
       if (statement === null) return
       ensurePrepared(server, owner, statement, ranges)

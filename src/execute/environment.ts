@@ -1,6 +1,7 @@
 /** What a worker lends to its sessions. */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Cancels } from '../../pool/cancels.ts'
 import type { Marks } from '../../pool/marks.ts'
 import type { Authentication } from '../auth/authentication.ts'
 import type { Config } from '../config/schema.ts'
@@ -24,6 +25,7 @@ export interface Environment {
   readonly config: Config
   readonly authentication: Authentication
   readonly marks: Marks
+  readonly cancels: Cancels
   readonly statements: SharedStatements
   readonly tls: TlsContext | null
   /** Null while the database is not known; its `ready` tells whether it may be used yet. */
@@ -37,7 +39,7 @@ export interface Environment {
   /** Asks whether statements of a limited user or database may run. */
   askStatements(claim: StatementClaim, callback: (refusal: QuotaRefusal | null) => void): void
   statementsDone(user: string, database: string): void
-  newCancelKey(): CancelKey
+  newCancelKey(secretBytes: number): CancelKey
   /** A cancel request that arrived here, whoever's it is. */
   cancel(pid: number, secret: string): void
   logWarning(message: string, fields: Record<string, unknown>): void

@@ -2,7 +2,7 @@
  * Carries one client's units out: gets a server for each, lays the session's settings on it, sends the messages, and gives
  * the server back when it is idle and clean. docs/internals/session.md has the states and invariants.
  */
-import { KIND_EXECUTE, KIND_SYNC, SKIP } from '../../pool/request-queue.ts'
+import { KIND_EXECUTE, KIND_FUNCTION, KIND_QUERY, KIND_SYNC, SKIP } from '../../pool/request-queue.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { errorOf as errorFrom } from '../errors/codes.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
@@ -12,13 +12,12 @@ import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { poison, sync } from '../protocol/frontend-messages.ts'
 import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from './client-output.ts'
 import { Answers, POISON, SCOUT } from './answers.ts'
-import { cancelLost, cancelOn } from './cancel.ts'
 import type { ExecutorClient } from './client.ts'
 import { emitSilently } from './emit.ts'
 import { emitUnit } from './emit-unit.ts'
 import { type Link, Links } from './links.ts'
 import { listenFirst } from './listen-command.ts'
-import { answerLocally, countLocal, dropParses, isLocal } from './local.ts'
+import { aborted, answerLocally, BEFORE_ABORTED, countLocal, dropParses, isLocal } from './local.ts'
 import { begins, isListen, keepsServer, listenInBlock, tooManyPinned } from './pinned.ts'
 import { Notifications } from './notifications.ts'
 import { Placement } from './placement.ts'
@@ -219,12 +218,21 @@ export class Executor {
     if (server === null) return
     this.client.database.stats.errors++
     running.failed = true
-    server.local(this.answers, errorOf(error))
+    const late = server.status === IN_FAILED_TRANSACTION && !BEFORE_ABORTED.has(error.sqlstate)
+    server.local(this.answers, errorOf(late ? aborted() : error))
     server.expect(KIND_EXECUTE | SKIP, this.answers, POISON)
     server.send(poison)
     if (!unit.complete) return
     server.expect(KIND_SYNC, this.answers)
     server.send(sync)
+  }
+
+  /** A query behind an error in an unfinished batch was skipped: the Sync that waits behind it brings ReadyForQuery. */
+  queryDropped(kind: number): boolean {
+    if (kind !== KIND_QUERY && kind !== KIND_FUNCTION) return false
+    if (this.running !== null) this.running.complete = false
+    this.client.unitEmitted()
+    return true
   }
 
   /** What makes something durable is answered only when every sibling knows of it (soundness 22, 38). */
@@ -275,8 +283,12 @@ export class Executor {
       return this.refuse(new ShardwayError('cancelled', '57014', 'canceling statement due to user request'))
     }
     const link = running.server === null ? undefined : this.links.of(running.server)
-    if (link === undefined || running.commits || link.server.outstanding === 0) return
-    cancelOn(link)
+    if (link === undefined || running.commits) return
+    const { server, pool } = link
+    // While settings are read back all of the client's own is over.
+    const wanted = (): boolean =>
+      this.running === running && running.server === server && !running.reading && server.outstanding > 0
+    if (wanted()) this.client.environment.cancels.request(pool, server, wanted)
   }
 
   /** The client is gone. */
@@ -286,7 +298,9 @@ export class Executor {
     this.#quota.close()
     this.placement.forget()
     for (const link of this.links.all()) {
-      if (link.server.outstanding > 0 && this.running?.commits !== true) cancelLost(link)
+      if (link.server.outstanding > 0 && this.running?.commits !== true) {
+        this.client.environment.cancels.request(link.pool, link.server, () => true)
+      }
     }
     closeMarks(this.running?.marks ?? null, this.#busy)
     closeMarks(this.transaction.marks, this.#busy)

@@ -12,6 +12,7 @@ import {
   OP_DESCRIBE_PORTAL,
   OP_DESCRIBE_STATEMENT,
   OP_EXECUTE,
+  OP_FUNCTION,
   OP_PARSE,
   OP_QUERY,
   OP_SYNC,
@@ -21,8 +22,8 @@ import {
 
 const TEXT_OID = 25
 
-/** What a server finds wrong before it looks whether the block has failed: syntax, and a Bind to no statement. */
-const BEFORE_ABORTED: ReadonlySet<string> = new Set(['42601', '26000'])
+/** What a server finds wrong before it looks whether the block has failed: syntax, and what names no statement or portal. */
+export const BEFORE_ABORTED: ReadonlySet<string> = new Set(['42601', '26000', '34000'])
 
 /** True when every step can be answered without a server. */
 export function isLocal(executor: Executor, unit: Unit): boolean {
@@ -103,9 +104,10 @@ export function dropParses(client: Executor['client'], steps: readonly Step[]): 
 function answerStep(executor: Executor, step: Step): void {
   const { output } = executor.client
   const { plan } = step
-  if (executor.transaction.state === 'failed' && plan !== null && !endsBlock(plan)) {
-    throw aborted()
-  }
+  const runs = step.op === OP_FUNCTION || (plan !== null && plan.tier !== 'empty')
+  if (executor.transaction.state === 'failed' && runs && !endsBlock(plan)) throw aborted()
+  // No cursor of SQL's either, in a block that no server has.
+  if (plan === null && (step.op === OP_EXECUTE || step.op === OP_DESCRIBE_PORTAL)) throw noPortal(step)
   switch (step.op) {
     case OP_PARSE:
       output.frame(messages.parseComplete)
@@ -133,8 +135,14 @@ function answerStep(executor: Executor, step: Step): void {
   }
 }
 
-function endsBlock(plan: Plan): boolean {
-  return plan.command?.kind === 'commit' || plan.command?.kind === 'rollback'
+function noPortal({ op, buffer, start }: Step): ShardwayError {
+  const nameStart = start + (op === OP_EXECUTE ? 5 : 6)
+  const name = buffer.toString('utf8', nameStart, buffer.indexOf(0, nameStart))
+  return new ShardwayError('no_portal', '34000', `portal "${name}" does not exist`)
+}
+
+function endsBlock(plan: Plan | null): boolean {
+  return plan?.command?.kind === 'commit' || plan?.command?.kind === 'rollback'
 }
 
 function describe(executor: Executor, plan: Plan | null): void {
@@ -213,7 +221,7 @@ function textOf(step: Step): string {
   return step.statement?.rest.toString('utf8', 0, step.statement.textLength) ?? ''
 }
 
-function aborted(): ShardwayError {
+export function aborted(): ShardwayError {
   return new ShardwayError(
     'failed_transaction',
     '25P02',

@@ -54,6 +54,10 @@ export class Placement implements Waiter {
     this.#executor = executor
   }
 
+  get waiting(): boolean {
+    return this.#waiting !== null
+  }
+
   /** Microseconds that the client has waited for a server, 0 when it does not. */
   waitUs(now: number): number {
     return this.#waiting === null ? 0 : now - this.#waiting.sinceUs

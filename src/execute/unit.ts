@@ -33,6 +33,8 @@ export interface Step {
   /** Bind and Describe: where the statement's name stands. */
   readonly nameStart: number
   readonly nameEnd: number
+  /** Bytes of the message behind `end` that are passed on when they come; such a step is its unit's last. */
+  readonly moreBytes: number
 }
 
 export interface Unit {

@@ -1,4 +1,5 @@
-/** Cancel keys: the pid names the worker that the session is with; 25 and 32 random bits make the key unguessable. */
+/** Cancel keys: the pid names the worker that the session is with; 25 bits of it are random, and a secret
+ * of 4 bytes (protocol 3.0) or 32 (3.2) makes the key unguessable. */
 import { randomBytes } from 'node:crypto'
 import type { CancelKey } from '../execute/environment.ts'
 
@@ -11,9 +12,9 @@ export function workerOfKey(pid: number): number {
   return (pid >>> RANDOM_BITS) & (MAX_WORKERS - 1)
 }
 
-export function newCancelKey(worker: number, taken: (pid: number) => boolean): CancelKey {
+export function newCancelKey(worker: number, secretBytes: number, taken: (pid: number) => boolean): CancelKey {
   for (;;) {
     const pid = (worker << RANDOM_BITS) | (randomBytes(4).readUInt32BE(0) & RANDOM_MASK)
-    if (pid !== 0 && !taken(pid)) return { pid, secret: randomBytes(4) }
+    if (pid !== 0 && !taken(pid)) return { pid, secret: randomBytes(secretBytes) }
   }
 }

@@ -9,6 +9,7 @@ import { isConsole } from '../auth/users.ts'
 import { ClientLogin } from '../session/client-login.ts'
 import type { LoggedIn } from '../session/logged-in.ts'
 import { continueWith } from '../session/client-tls.ts'
+import { secretBytes } from '../session/negotiate.ts'
 import { ConsoleSession } from '../session/console-session.ts'
 import type { Session } from '../session/session.ts'
 import { welcome } from '../session/welcome.ts'
@@ -101,7 +102,7 @@ export class WorkerClients {
 
   #welcome(login: LoggedIn, id: number): void {
     const { environment, onGone } = this.#options
-    const key = this.newCancelKey()
+    const key = this.newCancelKey(secretBytes(login.protocol))
     welcome(environment, login, id, key, {
       onSession: session => {
         this.loginClients--
@@ -122,8 +123,8 @@ export class WorkerClients {
     })
   }
 
-  newCancelKey(): CancelKey {
-    return newCancelKey(this.#options.index, pid => this.#byKey.has(pid))
+  newCancelKey(secretBytes: number): CancelKey {
+    return newCancelKey(this.#options.index, secretBytes, pid => this.#byKey.has(pid))
   }
 
   cancel(pid: number, secret: string): void {

@@ -1,5 +1,6 @@
 /** One data process: takes clients from the control process, serves them, and tells its numbers when asked. */
 import type { Socket } from 'node:net'
+import { Cancels } from '../../pool/cancels.ts'
 import type { Marks } from '../../pool/marks.ts'
 import { Authentication } from '../auth/authentication.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -43,6 +44,7 @@ export interface WorkerOptions {
 
 export class Worker implements Environment {
   readonly marks: Marks
+  readonly cancels = new Cancels()
   readonly statements = new SharedStatements()
   readonly clients: WorkerClients
   readonly pools: WorkerPools
@@ -56,7 +58,7 @@ export class Worker implements Environment {
   readonly #watermarks = new Map<string, Watermark>()
   readonly #requests: ControlRequests
   readonly #tick: NodeJS.Timeout
-  #wakeups: (() => void)[] = []
+  readonly #wakeups: (() => void)[] = []
   #config: Config | null = null
   #catalogs = new Map<string, Catalog>()
   #topology: Topology | null = null
@@ -146,9 +148,7 @@ export class Worker implements Environment {
   setWatermarks(watermarks: readonly Watermark[]): void {
     this.#watermarks.clear()
     for (const mark of watermarks) this.#watermarks.set(`${mark.database}|${mark.shard}|${mark.address}`, mark)
-    const wakeups = this.#wakeups
-    this.#wakeups = []
-    for (const wake of wakeups) wake()
+    for (const wake of this.#wakeups.splice(0)) wake()
   }
 
   addClient(socket: Socket, id: number, over: boolean): void {
@@ -253,8 +253,8 @@ export class Worker implements Environment {
     this.#send({ type: 'statements-done', user, database })
   }
 
-  newCancelKey(): CancelKey {
-    return this.clients.newCancelKey()
+  newCancelKey(secretBytes: number): CancelKey {
+    return this.clients.newCancelKey(secretBytes)
   }
 
   logWarning(message: string, fields: Record<string, unknown>): void {

@@ -21,11 +21,35 @@ export class BindView {
   resultFormatsStart = 0
   resultFormatCount = 0
   #formats = 0
+  /** Position just past the last parameter. */
+  #behind = 0
   #offsets = new Int32Array(16)
   #lengths = new Int32Array(16)
 
-  /** `offset` and `end` bound the message's body (after type and length). Throws 08P01 when it is malformed. */
-  parse(buffer: Buffer, offset: number, end: number): void {
+  /** `offset` and `end` bound the message's body (after type and length). Throws 08P01 when it is malformed. Returns `count`. */
+  parse(buffer: Buffer, offset: number, end: number): number {
+    const parsed = this.#parameters(buffer, offset, end)
+    if (parsed < this.count) throw malformed('insufficient data left in message')
+    let at = this.#behind
+    const resultFormatCount = uint16(buffer, at, end)
+    at += 2
+    this.resultFormatsStart = at
+    this.resultFormatCount = resultFormatCount
+    if (at + resultFormatCount * 2 !== end) throw malformed('invalid message format')
+    return parsed
+  }
+
+  /**
+   * The same for the first bytes of a message whose rest has not come. Returns how many parameters lie in them as a whole:
+   * the others must not be asked for. Result formats are not known.
+   */
+  parseHead(buffer: Buffer, offset: number, end: number): number {
+    this.resultFormatCount = 0
+    return this.#parameters(buffer, offset, end)
+  }
+
+  /** Returns the number of parameters that lie before `end`, which is less than `count` when it is cut there. */
+  #parameters(buffer: Buffer, offset: number, end: number): number {
     this.buffer = buffer
     this.portalStart = offset
     this.portalEnd = zeroFrom(buffer, offset, end)
@@ -49,19 +73,17 @@ export class BindView {
     }
     this.count = count
     for (let i = 0; i < count; i++) {
-      if (end - at < 4) throw malformed('insufficient data left in message')
+      if (end - at < 4) return i
       const length = buffer.readInt32BE(at)
       at += 4
-      if (length < -1 || length > end - at) throw malformed('insufficient data left in message')
+      if (length < -1) throw malformed('insufficient data left in message')
+      if (length > end - at) return i
       this.#offsets[i] = at
       this.#lengths[i] = length
       if (length > 0) at += length
     }
-    const resultFormatCount = uint16(buffer, at, end)
-    at += 2
-    this.resultFormatsStart = at
-    this.resultFormatCount = resultFormatCount
-    if (at + resultFormatCount * 2 !== end) throw malformed('invalid message format')
+    this.#behind = at
+    return count
   }
 
   portal(): string {

@@ -80,24 +80,25 @@ export function closeStatement(name: string): Buffer {
   return typed(CLOSE, Buffer.from(`S${name}\0`, 'latin1'))
 }
 
-/**
- * The client's Bind with another statement name. `nameStart` is where the old name stands (after the portal's
- * terminator), `nameEnd` its terminator's offset.
- */
-export function renameBind(
-  buffer: Buffer,
-  start: number,
-  nameStart: number,
-  nameEnd: number,
-  end: number,
-  name: string,
-): Buffer {
+/** Where a Bind, or the head of one, lies: `nameStart` to `nameEnd` is its statement's name. */
+export interface BindRange {
+  readonly buffer: Buffer
+  readonly start: number
+  readonly nameStart: number
+  readonly nameEnd: number
+  readonly end: number
+  /** Bytes of the message behind `end`, which are sent by themselves. */
+  readonly moreBytes: number
+}
+
+/** The client's Bind with another statement name. */
+export function renameBind({ buffer, start, nameStart, nameEnd, end, moreBytes }: BindRange, name: string): Buffer {
   const length = nameStart - start + name.length + (end - nameEnd)
   const out = Buffer.allocUnsafe(length)
   buffer.copy(out, 0, start, nameStart)
   out.write(name, nameStart - start, 'latin1')
   buffer.copy(out, nameStart - start + name.length, nameEnd, end)
-  out.writeInt32BE(length - 1, 1)
+  out.writeInt32BE(length - 1 + moreBytes, 1)
   return out
 }
 

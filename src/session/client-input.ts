@@ -2,42 +2,22 @@
  * The client's messages → units for the executor, one at a time: what comes while a unit waits for its answer is kept,
  * within a bound, and the socket paused past it.
  */
-import type { Socket } from 'node:net'
+import type { ServerConnection } from '../../pool/server-connection.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
-import type { Executor } from '../execute/executor.ts'
 import type { Step, Unit } from '../execute/unit.ts'
-import type { DatabaseStats } from '../observe/database-stats.ts'
 import * as code from '../protocol/codes.ts'
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
-import type { Steps } from './steps.ts'
+import { type Frame, Inbox, isCopy } from './inbox.ts'
+import type { ClientInputOptions } from './input-options.ts'
+import { tooLarge } from './large-messages.ts'
 
-const MAX_INBOX_BYTES = 256 * 1024
 /** Extended messages kept for one unit before what is there is sent on. */
 const MAX_BATCH_BYTES = 1024 * 1024
-
-export interface ClientInputOptions {
-  readonly socket: Socket
-  readonly steps: Steps
-  readonly executor: Executor
-  readonly stats: DatabaseStats
-  /** [scatter] max_routed_statement. */
-  readonly maxFrameBytes: number
-  /** Ends the connection. */
-  readonly failed: (error: unknown) => void
-}
-
-interface Frame {
-  readonly type: number
-  readonly buffer: Buffer
-  readonly start: number
-  readonly end: number
-}
 
 export class ClientInput implements FrameHandler {
   readonly #options: ClientInputOptions
   readonly #reader: FrameReader
-  #inbox: Frame[] = []
-  #inboxBytes = 0
+  readonly #inbox = new Inbox()
   #batch: Step[] = []
   #batchBytes = 0
   #batchError: ShardwayError | null = null
@@ -45,6 +25,10 @@ export class ClientInput implements FrameHandler {
   #blocked = false
   #copying = false
   #draining = false
+  /** Type of the message over the limit that is under way, 0 when none is. */
+  #large = 0
+  /** Where its bytes go; null: nowhere. */
+  #largeServer: ServerConnection | null = null
   #closed = false
   /** When the last unit was handed on, milliseconds since the epoch. */
   requestAtMs = 0
@@ -65,32 +49,78 @@ export class ClientInput implements FrameHandler {
 
   close(): void {
     this.#closed = true
-    this.#inbox = []
+    this.#inbox.clear()
     this.#batch = []
   }
 
   onFrame(type: number, buffer: Buffer, start: number, end: number): void {
     if (this.#closed) return
-    if (this.#blocked && !(this.#copying && this.#inbox.length === 0)) {
-      this.#inbox.push({ type, buffer, start, end })
-      this.#inboxBytes += end - start
-      if (this.#inboxBytes > MAX_INBOX_BYTES) this.#options.socket.pause()
-      return
+    if (this.#mustWait) this.#put({ type, buffer, start, end, moreBytes: 0 })
+    else this.#message(type, buffer, start, end, 0)
+  }
+
+  get #mustWait(): boolean {
+    return this.#blocked && !(this.#copying && this.#inbox.empty)
+  }
+
+  #put(frame: Frame): void {
+    this.#inbox.put(frame)
+    if (this.#inbox.full) this.#options.socket.pause()
+  }
+
+  // Messages over the limit: what is known of their heads decides where the rest goes.
+
+  largeHeadBytes(type: number): number {
+    return type === code.BIND ? this.#options.steps.largeBindHeadBytes(this.#options.maxFrameBytes) : 0
+  }
+
+  onLargeFrame(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
+    if (this.#closed) return
+    this.#reader.hold()
+    this.#options.socket.pause()
+    if (this.#mustWait) this.#put({ type, buffer, start, end, moreBytes })
+    else this.#message(type, buffer, start, end, moreBytes)
+  }
+
+  onLargeBytes(buffer: Buffer, start: number, end: number, moreBytes: number): void {
+    const server = this.#largeServer
+    if (server !== null && !server.closed) {
+      server.sendPart(buffer.subarray(start, end))
+      if (server.needsDrain) this.#options.socket.pause()
     }
-    this.#message(type, buffer, start, end)
+    if (moreBytes === 0 && !this.#closed) this.#largeDone()
   }
 
-  onOversizedFrame(_type: number, length: number): void {
-    const limit = this.#options.maxFrameBytes
-    const error = new ShardwayError('statement_too_large', '54000', `message of ${length} bytes is too large`, {
-      detail: `[scatter] max_routed_statement is ${limit} bytes.`,
-      hint: 'Raise max_routed_statement, or send the data in smaller statements or by COPY.',
-    })
-    // Streaming what is larger needs the shard before the message is whole; until then the connection ends here.
-    this.#options.failed(error)
+  /** The head is with its server, or the message was refused: the rest follows it. */
+  #passOn(server: ServerConnection | null): void {
+    this.#largeServer = server
+    try {
+      this.#reader.release()
+    } catch (error) {
+      this.#options.failed(error)
+    }
+    this.#resume()
   }
 
-  #message(type: number, buffer: Buffer, start: number, end: number): void {
+  #largeDone(): void {
+    const type = this.#large
+    const streamed = this.#largeServer !== null
+    this.#large = 0
+    this.#largeServer = null
+    const { running } = this.#options.executor
+    if ((type !== code.QUERY && type !== code.FUNCTION_CALL) || running === null) return
+    if (!streamed || running.server === null) {
+      // Refused, or its server was lost: what is still due is ReadyForQuery.
+      return this.#hand({ steps: [], complete: true, simple: true, error: null })
+    }
+    // Behind an error in an unfinished batch the server has skipped it.
+    if (running.failed && running.server.outstanding === 0) return
+    running.complete = true
+    this.#blocked = true
+  }
+
+  #message(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
+    this.#large = moreBytes > 0 ? type : 0
     if (this.#copying && !isCopy(type) && type !== code.TERMINATE) {
       // In COPY IN a server ignores these; the Sync that counts follows CopyDone or CopyFail.
       if (type === code.FLUSH || type === code.SYNC) return
@@ -98,26 +128,27 @@ export class ClientInput implements FrameHandler {
     }
     switch (type) {
       case code.QUERY:
-        return this.#query(buffer, start, end)
+        return this.#query(buffer, start, end, moreBytes)
       case code.PARSE:
         this.#options.stats.clientParses++
-        return this.#extended(type, buffer, start, end)
+        return this.#extended(type, buffer, start, end, moreBytes)
       case code.BIND:
         this.#options.stats.binds++
-        return this.#extended(type, buffer, start, end)
+        return this.#extended(type, buffer, start, end, moreBytes)
       case code.DESCRIBE:
       case code.EXECUTE:
       case code.CLOSE:
-        return this.#extended(type, buffer, start, end)
+        return this.#extended(type, buffer, start, end, moreBytes)
       case code.FLUSH:
       case code.SYNC:
         return this.#endBatch(type, buffer, start, end)
       case code.COPY_DATA:
       case code.COPY_DONE:
       case code.COPY_FAIL:
-        return this.#copy(type, buffer, start, end)
+        return this.#copy(type, buffer, start, end, moreBytes)
       case code.FUNCTION_CALL:
-        return this.#functionCall(buffer, start, end)
+        if (this.#dropping) return this.#drop(moreBytes)
+        return this.#run(() => [this.#options.steps.functionCall(buffer, start, end, moreBytes)], moreBytes === 0)
       case code.TERMINATE:
         this.#options.socket.destroySoon()
         return
@@ -126,21 +157,18 @@ export class ClientInput implements FrameHandler {
     }
   }
 
-  #query(buffer: Buffer, start: number, end: number): void {
-    if (this.#batch.length > 0 || this.#batchError !== null) {
+  #query(buffer: Buffer, start: number, end: number, moreBytes: number): void {
+    if (this.#dropping) return this.#drop(moreBytes)
+    if (this.#batch.length > 0) {
       throw new ShardwayError('protocol_violation', '08P01', 'simple query inside an extended batch', {
         hint: 'Send Sync first.',
       })
     }
-    this.#run(() => [this.#options.steps.query(buffer, start, end)], true)
+    this.#run(() => [this.#options.steps.query(buffer, start, end, moreBytes)], moreBytes === 0)
     this.#options.steps.queryRan()
   }
 
-  #functionCall(buffer: Buffer, start: number, end: number): void {
-    this.#run(() => [this.#options.steps.functionCall(buffer, start, end)], true)
-  }
-
-  #run(make: () => readonly Step[], simple: boolean): void {
+  #run(make: () => readonly Step[], complete: boolean): void {
     let steps: readonly Step[] = []
     let error: ShardwayError | null = null
     try {
@@ -149,7 +177,7 @@ export class ClientInput implements FrameHandler {
       if (!(caught instanceof ShardwayError) || caught.sqlstate === '08P01') throw caught
       error = caught
     }
-    this.#hand({ steps, complete: true, simple, error })
+    this.#hand({ steps, complete, simple: true, error })
   }
 
   #hand(unit: Unit): void {
@@ -159,19 +187,33 @@ export class ClientInput implements FrameHandler {
     this.#options.executor.run(unit)
   }
 
-  #extended(type: number, buffer: Buffer, start: number, end: number): void {
-    if (this.#batchError !== null) return // dropped up to Sync, as a server would
-    if (this.#options.executor.running?.failed) return
+  /** After an error everything is dropped up to Sync, as a server would. */
+  get #dropping(): boolean {
+    return this.#batchError !== null || this.#options.executor.running?.failed === true
+  }
+
+  #drop(moreBytes: number): void {
+    this.#large = 0
+    if (moreBytes > 0) this.#passOn(null)
+  }
+
+  #extended(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
+    if (!this.#dropping) this.#step(type, buffer, start, end, moreBytes)
+    if (this.#dropping) return this.#drop(moreBytes)
+    this.#batchBytes += end - start
+    if (moreBytes > 0 || this.#batchBytes > MAX_BATCH_BYTES) this.#handBatch(false)
+  }
+
+  #step(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
     try {
-      const step = this.#options.steps.message(type, buffer, start, end)
+      if (moreBytes > 0 && type !== code.BIND) throw tooLarge(end - start + moreBytes)
+      const step = this.#options.steps.message(type, buffer, start, end, moreBytes)
       if (type === code.PARSE) this.#options.steps.refuseAfterRenaming(this.#batch)
       this.#batch.push(step)
     } catch (error) {
       if (!(error instanceof ShardwayError) || error.sqlstate === '08P01') throw error
       this.#batchError = error
     }
-    this.#batchBytes += end - start
-    if (this.#batchBytes > MAX_BATCH_BYTES) this.#handBatch(false)
   }
 
   #endBatch(type: number, buffer: Buffer, start: number, end: number): void {
@@ -187,13 +229,16 @@ export class ClientInput implements FrameHandler {
     this.#hand(unit)
   }
 
-  #copy(type: number, buffer: Buffer, start: number, end: number): void {
-    if (!this.#copying) return // late data of a COPY that failed: servers ignore it too
-    const server = this.#options.executor.running?.server
-    if (server === null || server === undefined) return
-    server.send(buffer.subarray(start, end))
-    if (type !== code.COPY_DATA) this.#copying = false
-    if (server.needsDrain) this.#options.socket.pause()
+  #copy(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
+    const server = this.#copying ? (this.#options.executor.running?.server ?? null) : null
+    if (server !== null) {
+      server.send(buffer.subarray(start, end))
+      if (moreBytes > 0) server.startPartial(moreBytes)
+      if (type !== code.COPY_DATA) this.#copying = false
+      if (server.needsDrain) this.#options.socket.pause()
+    }
+    // Late data of a COPY that failed goes nowhere: servers ignore it too.
+    if (moreBytes > 0) this.#passOn(server)
   }
 
   /** Looks at kept messages until one must wait again. */
@@ -201,27 +246,33 @@ export class ClientInput implements FrameHandler {
     if (this.#draining) return
     this.#draining = true
     try {
-      let next = this.#inbox[0]
-      while (next !== undefined && !this.#closed && (!this.#blocked || this.#copying)) {
-        this.#inbox.shift()
-        this.#inboxBytes -= next.end - next.start
-        this.#message(next.type, next.buffer, next.start, next.end)
-        next = this.#inbox[0]
+      while (!this.#closed && (!this.#blocked || this.#copying)) {
+        const next = this.#inbox.take()
+        if (next === undefined) break
+        this.#message(next.type, next.buffer, next.start, next.end, next.moreBytes)
       }
     } catch (error) {
       this.#options.failed(error)
     } finally {
       this.#draining = false
     }
-    if (this.#inboxBytes <= MAX_INBOX_BYTES && this.#options.socket.isPaused() && !this.#closed)
-      this.#options.socket.resume()
+    this.#resume()
+  }
+
+  #resume(): void {
+    if (this.#inbox.full || this.#closed || this.#reader.held) return
+    if (this.#options.socket.isPaused()) this.#options.socket.resume()
   }
 
   /** The part of the unit that was handed on is on its way; more of it may come. */
   partDone(): void {
     this.#blocked = false
-    if (this.#inbox.length > 0) this.#drain()
-    else if (this.#options.socket.isPaused() && !this.#closed) this.#options.socket.resume()
+    if (this.#large !== 0) {
+      const server = this.#options.executor.running?.server ?? null
+      this.#passOn(server !== null && server.partial > 0 ? server : null)
+    }
+    if (!this.#inbox.empty) this.#drain()
+    else this.#resume()
   }
 
   unitDone(): void {
@@ -233,7 +284,7 @@ export class ClientInput implements FrameHandler {
     this.#copying = true
     // An extended COPY goes on in the same unit: its Sync is still to come.
     if (this.#options.executor.running?.complete === false) this.#blocked = false
-    if (this.#inbox.length > 0) this.#drain()
+    if (!this.#inbox.empty) this.#drain()
   }
 
   copyEnded(): void {
@@ -242,17 +293,6 @@ export class ClientInput implements FrameHandler {
 
   /** A server that was too slow for the client's data takes more. */
   serverDrained(): void {
-    if (this.#inboxBytes <= MAX_INBOX_BYTES && !this.#closed) this.#options.socket.resume()
+    this.#resume()
   }
-}
-
-/** What a client may send while a server waits for COPY data. */
-function isCopy(type: number): boolean {
-  return (
-    type === code.COPY_DATA ||
-    type === code.COPY_DONE ||
-    type === code.COPY_FAIL ||
-    type === code.FLUSH ||
-    type === code.SYNC
-  )
 }

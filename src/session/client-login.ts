@@ -15,10 +15,10 @@ import { authenticationOk, errorOf } from '../protocol/backend-messages.ts'
 import * as code from '../protocol/codes.ts'
 import { ALPN, certifiedName, describeTls, hasCertificate } from './client-tls.ts'
 import type { LoggedIn } from './logged-in.ts'
+import { negotiation, spokenVersion } from './negotiate.ts'
 import {
   certificateRefused,
   certificateRequired,
-  negotiation,
   refuseMore,
   refuseRequest,
   refuseTransport,
@@ -30,6 +30,8 @@ import { passwordMessageBytes, readParameters, violation } from './startup-packe
 
 /** MAX_STARTUP_PACKET_LENGTH of Postgres. */
 const MAX_STARTUP_BYTES = 10_000
+/** The longest cancel key that protocol 3.2 allows. */
+const MAX_CANCEL_KEY_BYTES = 256
 const TLS_HANDSHAKE = 0x16
 
 export interface LoginOptions {
@@ -191,7 +193,8 @@ export class ClientLogin {
     this.#buffer = buffer.subarray(length)
     const packet = buffer.subarray(0, length)
     if (request === code.CANCEL_REQUEST) {
-      if (length >= 16) environment.cancel(packet.readInt32BE(8), packet.toString('hex', 12))
+      if (length >= 16 && length <= 12 + MAX_CANCEL_KEY_BYTES)
+        environment.cancel(packet.readInt32BE(8), packet.toString('hex', 12))
       this.#socket.end()
       this.#closed()
       return false
@@ -236,7 +239,7 @@ export class ClientLogin {
     const { environment, over } = this.#options
     refuseRequest(request)
     refuseTransport(environment, this.#socket, user)
-    const negotiated = negotiation(request)
+    const negotiated = negotiation(version, parameters.keys())
     if (negotiated !== null) this.#socket.write(negotiated)
     refuseMore(environment, over, database)
     const { authentication } = environment
@@ -271,7 +274,7 @@ export class ClientLogin {
 
   #authenticated(secret: ServerSecret): void {
     const { environment } = this.#options
-    const { user, database, parameters } = this.#request
+    const { user, database, parameters, version } = this.#request
     const console = isConsole(database)
     if (!console && environment.database(database) === null) {
       throw new ShardwayError('no_such_database', '3D000', `database "${database}" does not exist`)
@@ -290,6 +293,14 @@ export class ClientLogin {
     socket.off('data', this.#onData)
     socket.off('close', this.#onClose)
     socket.write(authenticationOk)
-    this.#options.onLoggedIn({ socket, user, database, parameters, tls: this.#tls, rest: this.#buffer })
+    this.#options.onLoggedIn({
+      socket,
+      user,
+      database,
+      parameters,
+      tls: this.#tls,
+      protocol: spokenVersion(version),
+      rest: this.#buffer,
+    })
   }
 }

@@ -77,8 +77,14 @@ export class ConsoleSession implements FrameHandler {
     if (!this.#busy) this.#next()
   }
 
-  onOversizedFrame(): void {
+  onLargeFrame(): void {
     this.end(new ShardwayError('protocol_violation', '08P01', 'invalid message length'))
+  }
+
+  onLargeBytes(): void {}
+
+  largeHeadBytes(): number {
+    return 0
   }
 
   #next(): void {

@@ -7,6 +7,8 @@ export interface LoggedIn {
   readonly database: string
   readonly parameters: ReadonlyMap<string, string>
   readonly tls: string
+  /** Version spoken, as in the startup packet. */
+  readonly protocol: number
   /** Bytes that came behind the login; the next 'data' continues them. */
   readonly rest: Buffer
 }

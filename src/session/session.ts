@@ -147,7 +147,7 @@ export class Session implements ExecutorClient, StepContext {
   }
 
   get state(): 'active' | 'idle' | 'waiting' {
-    if (this.executor.waitUs(Number.POSITIVE_INFINITY) > 0) return 'waiting'
+    if (this.executor.placement.waiting) return 'waiting'
     return this.executor.running !== null || this.executor.links.size > 0 ? 'active' : 'idle'
   }
 

@@ -4,8 +4,6 @@ import tls from 'node:tls'
 import { isConsole } from '../auth/users.ts'
 import type { Environment } from '../execute/environment.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
-import { frame } from '../protocol/backend-messages.ts'
-import { NEGOTIATE_VERSION } from '../protocol/codes.ts'
 import { certifiedName, hasCertificate } from './client-tls.ts'
 
 export interface StartupRequest {
@@ -75,14 +73,4 @@ export function timedOut(limitMs: number): ShardwayError {
   return new ShardwayError('login_timeout', '08P01', 'client_login_timeout', {
     detail: `The client did not log in within ${limitMs} ms.`,
   })
-}
-
-/** Newer minor versions and unknown protocol options are answered by what is spoken here; null when there are none. */
-export function negotiation({ version, parameters }: StartupRequest): Buffer | null {
-  const unknown = [...parameters.keys()].filter(name => name.startsWith('_pq_.'))
-  if ((version & 0xffff) === 0 && unknown.length === 0) return null
-  const head = Buffer.alloc(8)
-  head.writeInt32BE(0, 0) // minor version
-  head.writeInt32BE(unknown.length, 4)
-  return frame(NEGOTIATE_VERSION, Buffer.concat([head, Buffer.from(unknown.map(name => `${name}\0`).join(''))]))
 }

@@ -24,10 +24,13 @@ import { BindView } from '../protocol/bind-view.ts'
 import * as code from '../protocol/codes.ts'
 import type { Statement } from '../execute/statement.ts'
 import type { SharedStatements } from '../execute/shared-statements.ts'
+import { ONE_SHARD_HEAD_BYTES, opaqueStep, shardOfHead, tooLarge } from './large-messages.ts'
 import { renames } from './renaming.ts'
+import { makeStep, NO_SLOTS, slotsOf } from './make-step.ts'
+import { nameOf, zeroAt } from './message-strings.ts'
+import { violation } from './startup-packet.ts'
 
 const NO_TYPES: readonly number[] = []
-const NO_SLOTS: readonly number[] = []
 const LETTER_S = 0x53
 
 interface Portal {
@@ -57,12 +60,21 @@ export class Steps {
     this.#context = context
   }
 
+  /** How much of a Bind over the limit is looked at, where all of it would not be kept. */
+  largeBindHeadBytes(limitBytes: number): number {
+    return this.#context.router.shardCount === 1 ? ONE_SHARD_HEAD_BYTES : limitBytes
+  }
+
   get statementCount(): number {
     return this.#statements.size
   }
 
-  query(buffer: Buffer, start: number, end: number): Step {
+  query(buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
     const { router } = this.#context
+    if (moreBytes > 0) {
+      if (router.shardCount > 1) throw tooLarge(end - start + moreBytes)
+      return opaqueStep(true, buffer, start, end, moreBytes)
+    }
     const textEnd = end - 1
     if (end - start < 6 || buffer[textEnd] !== 0) throw violation('invalid message format')
     const plan = this.#find(buffer, start + 5, textEnd)
@@ -79,12 +91,13 @@ export class Steps {
     if (this.#portals.size > 0) this.#portals.clear()
   }
 
-  message(type: number, buffer: Buffer, start: number, end: number): Step {
+  /** `moreBytes` of the message come later; only a Bind may have such. */
+  message(type: number, buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
     switch (type) {
       case code.PARSE:
         return this.#parse(buffer, start, end)
       case code.BIND:
-        return this.#bindStep(buffer, start, end)
+        return this.#bindStep(buffer, start, end, moreBytes)
       case code.DESCRIBE:
         return this.#describe(buffer, start, end)
       case code.EXECUTE:
@@ -111,7 +124,7 @@ export class Steps {
     })
   }
 
-  functionCall(buffer: Buffer, start: number, end: number): Step {
+  functionCall(buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
     if (this.#context.router.shardCount > 1) {
       throw new ShardwayError(
         'function_call',
@@ -122,6 +135,7 @@ export class Steps {
         },
       )
     }
+    if (moreBytes > 0) return opaqueStep(false, buffer, start, end, moreBytes)
     return makeStep(OP_FUNCTION, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
   }
 
@@ -158,12 +172,12 @@ export class Steps {
     const count = buffer.readUInt16BE(textEnd + 1)
     if (textEnd + 3 + 4 * count !== end) throw violation('invalid message format')
     const name = nameOf(buffer, start + 5, nameEnd)
-    if (name !== '' && this.#statements.has(name)) {
-      throw new ShardwayError('duplicate_statement', '42P05', `prepared statement "${name}" already exists`)
-    }
     // Also when this one fails: servers drop the unnamed statement first.
     if (name === '') this.#forget('')
     const plan = this.#find(buffer, nameEnd + 1, textEnd)
+    if (name !== '' && this.#statements.has(name)) {
+      throw new ShardwayError('duplicate_statement', '42P05', `prepared statement "${name}" already exists`)
+    }
     const types =
       count === 0 ? NO_TYPES : Array.from({ length: count }, (_, i) => buffer.readUInt32BE(textEnd + 3 + 4 * i))
     const statement = this.#statement(
@@ -210,15 +224,20 @@ export class Steps {
     throw new ShardwayError('no_statement', '26000', message)
   }
 
-  #bindStep(buffer: Buffer, start: number, end: number): Step {
+  #bindStep(buffer: Buffer, start: number, end: number, moreBytes: number): Step {
     const { router } = this.#context
     const portalEnd = zeroAt(buffer, start + 5, end)
     const nameStart = portalEnd + 1
     const nameEnd = zeroAt(buffer, nameStart, end)
     const statement = this.#lookUp(nameOf(buffer, nameStart, nameEnd))
-    this.#bind.parse(buffer, start + 5, end)
+    const bind = this.#bind
+    const given = moreBytes === 0 ? bind.parse(buffer, start + 5, end) : bind.parseHead(buffer, start + 5, end)
     const plan = this.#find(statement.rest, 0, statement.textLength)
-    const shard = router.resolve(plan, statement.rest, this.#bind, statement.types)
+    const shard =
+      moreBytes === 0
+        ? router.resolve(plan, statement.rest, bind, statement.types)
+        : shardOfHead(router, plan, statement, bind, given)
+    if (shard === null) throw tooLarge(end - start + moreBytes)
     this.#portals.set(nameOf(buffer, start + 5, portalEnd), { statement, plan, shard })
     return {
       op: OP_BIND,
@@ -227,10 +246,12 @@ export class Steps {
       end,
       plan,
       shard,
-      slots: slotsOf(router, plan),
+      // Keys behind the head of a large one were not seen: no slots stand for the whole table.
+      slots: moreBytes === 0 ? slotsOf(router, plan) : NO_SLOTS,
       statement,
       nameStart,
       nameEnd,
+      moreBytes,
     }
   }
 
@@ -251,6 +272,8 @@ export class Steps {
 
   #portalStep(op: number, name: string, buffer: Buffer, start: number, end: number): Step {
     const portal = this.#portals.get(name)
+    // Not the server's to say: there BEGIN may have left one, which the proxy put before the client's messages.
+    if (portal === undefined && name === '') throw new ShardwayError('no_portal', '34000', 'portal "" does not exist')
     // A cursor that SQL declared is a portal too: only the server knows those.
     if (portal === undefined) return makeStep(op, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
     return makeStep(op, buffer, start, end, portal.plan, portal.shard, NO_SLOTS, portal.statement)
@@ -266,35 +289,4 @@ export class Steps {
     this.#forget(name)
     return makeStep(OP_CLOSE_STATEMENT, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
   }
-}
-
-function slotsOf(router: Router, plan: Plan): readonly number[] {
-  return plan.target.kind === 'keys' && router.slotsComplete && router.slots.length > 0 ? [...router.slots] : NO_SLOTS
-}
-
-function makeStep(
-  op: number,
-  buffer: Buffer,
-  start: number,
-  end: number,
-  plan: Plan | null,
-  shard: number,
-  slots: readonly number[],
-  statement: Statement | null,
-): Step {
-  return { op, buffer, start, end, plan, shard, slots, statement, nameStart: 0, nameEnd: 0 }
-}
-
-function zeroAt(buffer: Buffer, from: number, end: number): number {
-  // Names are short, mostly empty: a call into indexOf would cost more than the loop.
-  for (let at = from; at < end; at++) if (buffer[at] === 0) return at
-  throw violation('invalid string in message')
-}
-
-function nameOf(buffer: Buffer, start: number, end: number): string {
-  return start === end ? '' : buffer.toString('utf8', start, end)
-}
-
-function violation(message: string): ShardwayError {
-  return new ShardwayError('protocol_violation', '08P01', message)
 }

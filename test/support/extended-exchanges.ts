@@ -228,6 +228,17 @@ export const EXTENDED_EXCHANGES: readonly Exchange[] = [
     step(run('RESET TimeZone'), sync),
   ),
   extended(
+    'the unnamed statement outlives what the proxy asks for itself',
+    step(run("SET TimeZone = 'Asia/Tokyo'"), sync, frames.describeStatement(), sync),
+    step(bind(), execute(), sync),
+    step(run('RESET TimeZone'), sync),
+  ),
+  extended(
+    'a query behind an error in an unfinished batch is skipped',
+    before('Z', parse('SELECT nonsense'), flush, query('SELECT 2'), flush, sync),
+    step(query('SELECT 3')),
+  ),
+  extended(
     'messages of COPY outside of COPY',
     step(frames.copyData('x'), frames.copyDone, frames.copyFail('x'), sync),
     step(query('SELECT 1')),

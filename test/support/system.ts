@@ -12,7 +12,7 @@ import { Wire, type WireOptions } from './wire.ts'
 
 export interface SystemOptions
   extends Pick<ClusterOptions, 'shards' | 'replicas' | 'links' | 'settings' | 'maxConnections'>,
-    Pick<ShardwayOptions, 'sections' | 'users' | 'database' | 'env' | 'passThrough'> {
+    Pick<ShardwayOptions, 'sections' | 'users' | 'database' | 'env' | 'nodeArguments' | 'passThrough'> {
   readonly workers: number
   /** Default: the sample schema's. */
   readonly tables?: readonly TableDeclaration[]

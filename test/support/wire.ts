@@ -12,6 +12,8 @@ export interface WireOptions {
   readonly database: string
   /** Further startup parameters. */
   readonly parameters?: Readonly<Record<string, string>>
+  /** Version in the startup packet; default 3.0. */
+  readonly protocol?: number
 }
 
 /** What the server said instead of letting the client in. */
@@ -84,8 +86,8 @@ export class Wire {
   }
 
   /** Startup and authentication to the first ReadyForQuery; throws a WireError on an ErrorResponse. */
-  async login({ user, password, database, parameters }: WireOptions): Promise<Message[]> {
-    this.send(frames.startup({ user, database, ...parameters }))
+  async login({ user, password, database, parameters, protocol }: WireOptions): Promise<Message[]> {
+    this.send(frames.startup({ user, database, ...parameters }, protocol))
     const seen: Message[] = []
     let scram: ScramClient | null = null
     for (;;) {
