@@ -278,13 +278,7 @@ export class AnswerScanner {
   /** In COPY IN the server ignores the Syncs that were already on their way behind the Execute. */
   #dropSyncsSentDuringCopy(base: number): void {
     if (base !== KIND_EXECUTE) return
-    const queue = this.#queue
-    const owner = queue.owner
-    const kind = queue.kind
-    const data = queue.data
-    if (owner === null) return
-    while (queue.size > 0) queue.shift()
-    queue.push(kind, owner, data)
+    this.#queue.keepFirst()
     this.#server.owesSync()
   }
 

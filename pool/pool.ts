@@ -3,7 +3,6 @@
  * ones stay warm; waiters are served first come, first served. docs/internals/pools.md has the states.
  */
 import type { PoolSettings } from '../src/config/pool-settings.ts'
-import { errorOf } from '../src/errors/codes.ts'
 import type { ShardwayError } from '../src/errors/shardway-error.ts'
 import { nowUs } from '../src/observe/clock.ts'
 import { growBy, type PoolCounts, wantsReserve, wantsShare } from './growth.ts'
@@ -14,7 +13,7 @@ import { Opening } from './opening.ts'
 import type { PoolOptions } from './pool-options.ts'
 import { resetServer } from './reset.ts'
 import type { ServerConnection } from './server-connection.ts'
-import { type Waiter, WaitQueue } from './waiting.ts'
+import { type Waiter, WaitQueue, waitTimedOut } from './waiting.ts'
 
 export class Pool {
   readonly options: PoolOptions
@@ -213,8 +212,7 @@ export class Pool {
   tick(now: number): void {
     const { settings } = this
     for (const waiter of this.#waiting.expire(now, settings.waitTimeoutMs)) {
-      const detail = `No server connection of pool ${this.options.name} became free within ${settings.waitTimeoutMs} ms.`
-      waiter.onServerUnavailable(errorOf('query_wait_timeout', {}, { detail }))
+      waiter.onServerUnavailable(waitTimedOut(this.options.name, settings.waitTimeoutMs))
     }
     this.#waiting.notice(now, settings.waitNoticeMs)
     endStuck(this.#all, now / 1000, settings.connectTimeoutMs)

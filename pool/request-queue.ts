@@ -58,6 +58,14 @@ export class RequestQueue {
     this.#size--
   }
 
+  /** Takes out all but the oldest entry. */
+  keepFirst(): void {
+    const { owner, kind, data } = this
+    if (owner === null) return
+    while (this.#size > 0) this.shift()
+    this.push(kind, owner, data)
+  }
+
   #grow(): void {
     const capacity = this.#kinds.length
     const order = Array.from({ length: this.#size }, (_, i) => (this.#head + i) & (capacity - 1))

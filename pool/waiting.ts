@@ -1,4 +1,5 @@
 /** Clients that wait for a server of one pool: first come, first served. */
+import { errorOf } from '../src/errors/codes.ts'
 import type { ShardwayError } from '../src/errors/shardway-error.ts'
 import type { ServerConnection } from './server-connection.ts'
 
@@ -14,6 +15,14 @@ interface Waiting {
   readonly waiter: Waiter
   readonly sinceUs: number
   noticed: boolean
+}
+
+export function waitTimedOut(pool: string, limitMs: number): ShardwayError {
+  return errorOf(
+    'query_wait_timeout',
+    {},
+    { detail: `No server connection of pool ${pool} became free within ${limitMs} ms.` },
+  )
 }
 
 export class WaitQueue {

@@ -4,11 +4,12 @@
  */
 import { CONNECTION_CODES } from './connection-codes.ts'
 import type { ErrorCode } from './error-code.ts'
+import { LOGIN_CODES } from './login-codes.ts'
 import { OPERATION_CODES } from './operation-codes.ts'
 import { ShardwayError } from './shardway-error.ts'
 import { STATEMENT_CODES } from './statement-codes.ts'
 
-export const CODES = { ...CONNECTION_CODES, ...STATEMENT_CODES, ...OPERATION_CODES }
+export const CODES = { ...CONNECTION_CODES, ...LOGIN_CODES, ...STATEMENT_CODES, ...OPERATION_CODES }
 
 export type ErrorName = keyof typeof CODES
 

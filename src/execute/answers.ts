@@ -70,6 +70,7 @@ export class Answers implements Owner {
     if (data === POISON) return false
     if ((client.output.holding & HOLD_REPLICA) !== 0 && running.watermark !== null && running.complete) {
       running.retry = true
+      if (isStatement(data) && isStale(errorFields(buffer, start, end))) giveUp(server, data)
       if (skipped && running.unit.simple && running.auto === null) server.send(sync)
       return false
     }
@@ -94,7 +95,7 @@ export class Answers implements Owner {
     if (!isStatement(data)) return false
     giveUp(server, data)
     if (running.plain || this.#executor.transaction.state !== 'none' || !mayPrepareAnew(running, data)) return false
-    if (data.settings.signature !== this.#executor.client.settings.signature) return false
+    if (data.settings.signature !== this.#executor.client.context.settings.signature) return false
     running.again = true
     return true
   }
@@ -192,7 +193,8 @@ export class Answers implements Owner {
     if (running.answered) return this.#settled(server, running, status)
     running.reading = true
     const names = this.#settingsToRead(running, status)
-    readBack(executor, server, running, names, () => this.#settled(server, running, status))
+    // The answer may fail the block.
+    readBack(executor, server, running, names, () => this.#settled(server, running, server.status))
   }
 
   #scoutDone(server: ServerConnection, running: RunningUnit): void {
@@ -204,7 +206,7 @@ export class Answers implements Owner {
     if (running.failed && executor.transaction.state === 'virtual') executor.transaction.to('failed')
     if (!running.complete) return executor.client.unitEmitted()
     executor.client.output.frame(ready(executor.status))
-    executor.finish(null)
+    executor.finish()
   }
 
   #noteStatus(running: RunningUnit, status: number): void {
@@ -230,7 +232,7 @@ export class Answers implements Owner {
     transaction.marks = null
     if (transaction.changesCatalog) running.changesCatalog = true
     transaction.to('none')
-    client.transactionEnded()
+    client.context.transactionEnded()
   }
 
   /** BEGIN stood among the unit's statements: what they did ends with the block, not with the unit. */
@@ -261,7 +263,7 @@ export class Answers implements Owner {
     const { client, transaction } = executor
     if (running.resetAll && status !== IN_FAILED_TRANSACTION) {
       server.state.settings = NO_SETTINGS
-      client.resetSettings()
+      client.context.reset()
     }
     if ((client.output.holding & HOLD_CATALOG) !== 0) {
       const committed = (running.changesCatalog && status === IDLE) || (running.commits && transaction.changesCatalog)
@@ -276,7 +278,7 @@ export class Answers implements Owner {
       if (running.uncertain) client.output.frame(errorOf(outcomeUnknown(SYNC_WAIT_CANCELLED)))
       client.output.frame(ready(status))
     }
-    executor.finish(server)
+    executor.finish()
   }
 
   onServerLost(server: ServerConnection, error: ShardwayError): void {

@@ -5,7 +5,7 @@ import type { ExecutorClient } from './client.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { readPath } from './settings.ts'
 
-/** `row` is the answer to `settingsQuery(names)`. */
+/** `row` is the answer to `settingsQuery(names)`, or that to `showQuery(names)`, after which the path stays. */
 export function carrySettings(
   client: ExecutorClient,
   server: ServerConnection,
@@ -14,10 +14,10 @@ export function carrySettings(
   row: ReadonlyArray<string | null>,
 ): void {
   const onServer = new Map(server.state.settings.values)
-  const wanted = new Map(client.settings.values)
+  const wanted = new Map(client.context.settings.values)
   names.forEach((name, i) => {
     const value = row[i] ?? null
-    const start = running.resets?.has(name) ? client.startupSettings.values.get(name) : undefined
+    const start = running.resets?.has(name) ? client.context.start.settings.values.get(name) : undefined
     for (const map of [onServer, wanted]) {
       if (value === null) map.delete(name)
       else map.set(name, value)
@@ -25,6 +25,6 @@ export function carrySettings(
     if (start !== undefined) wanted.set(name, start)
   })
   server.state.settings = settingsOf(onServer)
-  client.settings = settingsOf(wanted)
-  client.searchPath = readPath(row[names.length] ?? null)
+  client.context.settings = settingsOf(wanted)
+  if (row.length > names.length) client.context.searchPath = readPath(row[names.length] ?? null)
 }

@@ -1,11 +1,11 @@
 /** What the executor needs of the client whose units it carries out. */
 import type { ServerConnection } from '../../pool/server-connection.ts'
-import type { Settings } from '../../pool/server-state.ts'
 import type { PoolMode } from '../config/pool-schema.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
 import type { DatabaseContext } from './database-context.ts'
 import type { Environment } from './environment.ts'
 import type { ClientOutput } from './client-output.ts'
+import type { SessionContext } from './session-context.ts'
 import type { Statement } from './statement.ts'
 
 export type Consistency = 'strong' | 'fresh' | 'session' | 'eventual'
@@ -18,18 +18,7 @@ export interface ExecutorClient {
   readonly output: ClientOutput
   readonly database: DatabaseContext
   readonly environment: Environment
-  /** What RESET goes back to. */
-  readonly startupSettings: Settings
-  settings: Settings
-  /** Names of temporary relations on the server that the session keeps; null: none. */
-  temporaryNames: ReadonlySet<string> | null
-  /** Schemas that the server looks through for unqualified names. */
-  searchPath: readonly string[]
-  /** RESET ALL, DISCARD ALL: back to what the session began with. */
-  resetSettings(): void
-  readonly consistency: Consistency
-  /** `primary`, `replica` or ''. */
-  readonly role: string
+  readonly context: SessionContext
   /** Shard for statements that any shard can answer. */
   readonly homeShard: number
   /** The part of the unit that was handed in is on its way; more of it may come. */
@@ -49,12 +38,6 @@ export interface ExecutorClient {
   hasStatement(name: string): boolean
   /** Forgets one of the client's statements, or all (null). Throws 26000. */
   deallocate(name: string | null): void
-  /** SET [LOCAL] shardway.NAME; null resets. Throws 22023. */
-  setOption(name: string, value: string | null, local: boolean): void
-  /** SHOW shardway.NAME. */
-  option(name: string): string
-  /** The block ended: SET LOCAL shardway.* ends with it. */
-  transactionEnded(): void
   /** Ends the client's connection without a word: it is in the middle of a message. */
   abort(): void
   /** Ends the client's connection with this error. */

@@ -64,7 +64,7 @@ export function autoStatementFor(executor: Executor, running: RunningUnit, link:
   const { auto } = client.database
   const parsed = running.unit.simple ? plan.parse : running.unit.steps[0]?.statement
   if (parsed === null || parsed === undefined) return null
-  return auto.find(plan, client.settings, parsed.rest, parsed.textLength, parsed.types)
+  return auto.find(plan, client.context.settings, parsed.rest, parsed.textLength, parsed.types)
 }
 
 /** Sends the unit under the name. Nothing but what it asks for may be outstanding on the server. */

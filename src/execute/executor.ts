@@ -10,11 +10,12 @@ import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
 import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { poison, sync } from '../protocol/frontend-messages.ts'
-import { HOLD_CATALOG, HOLD_MARKS, HOLD_REPLICA } from './client-output.ts'
+import { HOLD_REPLICA } from './client-output.ts'
 import { Answers, POISON, SCOUT } from './answers.ts'
 import type { ExecutorClient } from './client.ts'
 import { emitSilently } from './emit.ts'
 import { emitUnit } from './emit-unit.ts'
+import { holdAnswer } from './hold-answer.ts'
 import { type Link, Links } from './links.ts'
 import { listenFirst } from './listen-command.ts'
 import { aborted, answerLocally, BEFORE_ABORTED, countLocal, dropParses, isLocal } from './local.ts'
@@ -91,7 +92,7 @@ export class Executor {
       if (unit.steps.some(isListen)) return this.#listen(running, unit)
       const failed = answerLocally(this, unit)
       countLocal(this, unit)
-      if (unit.complete) return this.finish(null)
+      if (unit.complete) return this.finish()
       running.failed = failed
       return this.client.unitEmitted()
     }
@@ -103,13 +104,13 @@ export class Executor {
     listenFirst(this.notifications, unit.steps, error => {
       if (this.closed || this.running !== running) return
       running.failed = answerLocally(this, error === null ? unit : { ...unit, steps: [], error })
-      if (unit.complete) this.finish(null)
+      if (unit.complete) this.finish()
       else this.client.unitEmitted()
     })
   }
 
-  /** An error of the proxy's own about a unit of which nothing was sent. `idle`: the server that it had got for it. */
-  refuse(error: ShardwayError, idle: ServerConnection | null = null): void {
+  /** An error of the proxy's own about a unit of which nothing was sent. */
+  refuse(error: ShardwayError): void {
     const running = this.running
     if (running === null) return
     dropParses(this.client, running.unit.steps)
@@ -130,7 +131,7 @@ export class Executor {
     this.client.database.stats.errors++
     this.client.output.frame(errorOf(error))
     running.failed = true
-    if (running.complete) this.#answerReady(idle)
+    if (running.complete) this.#answerReady()
     else this.client.unitEmitted()
   }
 
@@ -138,14 +139,14 @@ export class Executor {
   #afterFailure(running: RunningUnit): void {
     dropParses(this.client, running.unit.steps)
     if (!running.complete) return this.client.unitEmitted()
-    if (running.server === null) return this.#answerReady(null)
+    if (running.server === null) return this.#answerReady()
     running.server.expect(KIND_SYNC, this.answers)
     running.server.send(sync)
   }
 
-  #answerReady(server: ServerConnection | null): void {
+  #answerReady(): void {
     this.client.output.frame(ready(this.status))
-    this.finish(server)
+    this.finish()
   }
 
   /** Sends the unit's messages to the server that was found for it. */
@@ -154,8 +155,8 @@ export class Executor {
     const { transaction, client, answers } = this
     const { unit } = running
     if (unit.steps.some(keepsServer)) {
-      if (unit.steps.some(isListen)) return this.refuse(listenInBlock(), server)
-      if (!link.kept && !link.pool.maySparePinned) return this.refuse(tooManyPinned(link.pool.options.name), server)
+      if (unit.steps.some(isListen)) return this.refuse(listenInBlock())
+      if (!link.kept && !link.pool.maySparePinned) return this.refuse(tooManyPinned(link.pool.options.name))
     }
     running.server = server
     server.state.requestAtMs = nowUs() / 1000
@@ -163,7 +164,7 @@ export class Executor {
     if (!running.scout) this.#open(running, link)
     noteEffects(this, running, link)
     addMarks(this, running, link)
-    if (running.mayCommit) this.#holdAnswer(running)
+    if (running.mayCommit) holdAnswer(this, running)
     const { parses } = server.state
     emitUnit(this, running, link)
     client.database.stats.serverParses += server.state.parses - parses
@@ -195,6 +196,7 @@ export class Executor {
       running.preludeBefore = transaction.prelude === null ? [] : [...transaction.prelude]
       emitSilently(link.server, this.answers, transaction.begin)
       for (const text of transaction.prelude ?? []) emitSilently(link.server, this.answers, text)
+      link.server.state.settings = this.client.context.settings
       transaction.to('open')
       transaction.shard = link.shard
       transaction.replica = running.watermark !== null
@@ -235,33 +237,12 @@ export class Executor {
     return true
   }
 
-  /** What makes something durable is answered only when every sibling knows of it (soundness 22, 38). */
-  #holdAnswer(running: RunningUnit): void {
-    const { output } = this.client
-    const set = running.marks ?? this.transaction.marks
-    if (set !== null && !set.acknowledged) {
-      output.hold(HOLD_MARKS)
-      const acknowledged = () => {
-        // A later part of the unit may have marked more.
-        if (set.acknowledged) output.release(HOLD_MARKS)
-        else set.onAcknowledged(acknowledged)
-      }
-      set.onAcknowledged(acknowledged)
-    }
-    if (running.changesCatalog || this.transaction.changesCatalog) output.hold(HOLD_CATALOG)
-  }
-
-  /** The unit is over. `server` is the one that answered, null when none did. */
-  finish(server: ServerConnection | null): void {
+  /** The unit is over. */
+  finish(): void {
     const { running } = this
     this.running = null
     this.#quota.done()
-    if (server !== null) {
-      const link = this.links.of(server)
-      // Nothing is ever pinned to a replica: what the session does next may be a write.
-      const kept = link?.kept === true && link.pool.options.role !== 'replica'
-      if (link !== undefined && server.status === IDLE && !kept) this.links.release(link)
-    }
+    this.links.releaseIdle()
     this.lastEndUs = nowUs()
     if (running !== null) this.client.database.stats.queryTimeUs += this.lastEndUs - running.startedUs
     this.client.output.whenQuiet(() => {
@@ -278,7 +259,7 @@ export class Executor {
   /** The client asked to cancel what it waits for. */
   cancel(): void {
     const { running } = this
-    if (running === null || running.reading || this.placement.layingSettings) return
+    if (running === null || running.reading || this.placement.laying.busy) return
     if (this.placement.forget()) {
       return this.refuse(new ShardwayError('cancelled', '57014', 'canceling statement due to user request'))
     }

@@ -98,6 +98,15 @@ export class Links {
     link.pool.release(link.server)
   }
 
+  /** Gives back those that nothing keeps. Nothing is ever kept on a replica: what the session does next may be a write. */
+  releaseIdle(): void {
+    for (let i = this.#links.length - 1; i >= 0; i--) {
+      const link = this.#links[i]
+      if (link === undefined || !link.server.clean) continue
+      if (!link.kept || link.pool.options.role === 'replica') this.release(link)
+    }
+  }
+
   /** The client is gone. Idle servers go back (reset where pinned); others are closed, never reused in doubt. */
   dropAll(reason: string): void {
     for (const link of this.#links.splice(0)) {

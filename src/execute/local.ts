@@ -168,7 +168,7 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
   switch (command.kind) {
     case 'begin':
       if (transaction.state === 'virtual') warn(executor, '25001', 'there is already a transaction in progress')
-      else transaction.start(textOf(step), command.readOnly ?? false, command.isolation ?? '', nowUs())
+      else startBlock(executor, textOf(step), command.readOnly ?? false, command.isolation ?? '')
       client.output.frame(
         messages.commandComplete(/\bstart\s+transaction\b/i.test(textOf(step)) ? 'START TRANSACTION' : 'BEGIN'),
       )
@@ -188,16 +188,20 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
       client.output.frame(messages.commandComplete('UNLISTEN'))
       return
     case 'shardway-set':
-      client.setOption(command.name, command.value, command.local && transaction.state !== 'none')
+      client.context.setOption(command.name, command.value, command.local && transaction.state !== 'none')
       client.output.frame(messages.commandComplete(command.value === null ? 'RESET' : 'SET'))
       return
     case 'shardway-show':
-      client.output.frame(messages.dataRow([client.option(command.name)]))
+      client.output.frame(messages.dataRow([client.context.option(command.name)]))
       client.output.frame(messages.commandComplete('SHOW'))
       return
     default:
       throw new Error(`command ${command.kind} needs a server`)
   }
+}
+
+function startBlock({ transaction, client }: Executor, begin: string, readOnly: boolean, isolation: string): void {
+  transaction.start(begin, readOnly, isolation, nowUs(), client.context.snapshot())
 }
 
 function endBlock(executor: Executor, kind: 'commit' | 'rollback', chain: boolean): void {
@@ -209,10 +213,12 @@ function endBlock(executor: Executor, kind: 'commit' | 'rollback', chain: boolea
     }
     warn(executor, '25P01', 'there is no transaction in progress')
   }
-  const { begin, readOnly, isolation } = transaction
+  const { begin, readOnly, isolation, outside } = transaction
+  // Of a block that no server has, nothing has run.
+  if (outside !== null) client.context.restore(outside)
   transaction.to('none')
-  client.transactionEnded()
-  if (chain) transaction.start(begin, readOnly, isolation, nowUs())
+  client.context.transactionEnded()
+  if (chain) startBlock(executor, begin, readOnly, isolation)
   client.output.frame(messages.commandComplete(word))
 }
 

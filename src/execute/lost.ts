@@ -51,6 +51,6 @@ export function serverLost(executor: Executor, server: ServerConnection, error: 
   if (transaction.state === 'virtual') transaction.to('failed')
   if (running.complete) {
     client.output.frame(ready(executor.status))
-    executor.finish(null)
+    executor.finish()
   } else client.unitEmitted()
 }

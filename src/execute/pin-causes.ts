@@ -34,7 +34,7 @@ export function notePins(
   const temporary = Array.isArray(names) ? names.map(String) : []
   // Those of another shard's server are never asked for by name: what needs them runs on the default shard.
   if (link.shard === client.database.defaultShard) {
-    client.temporaryNames = temporary.length === 0 ? null : new Set(temporary)
+    client.context.temporaryNames = temporary.length === 0 ? null : new Set(temporary)
   }
   if (!settled) return
   if (temporary.length === 0) link.unpin(TEMPORARY)

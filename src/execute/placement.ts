@@ -2,25 +2,20 @@
  * Finds the server for a unit: the one that the transaction or the unit has, else one from a pool, of the primary or of a
  * replica that may answer; and lays the session's settings on it before anything else of the session goes there.
  */
-import { internalQuery } from '../../pool/internal-query.ts'
 import type { Pool } from '../../pool/pool.ts'
 import type { Waiter } from '../../pool/waiting.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
-import type { Settings } from '../../pool/server-state.ts'
 import { ANY_SHARD } from '../../router/router.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { noticeResponse } from '../protocol/backend-messages.ts'
 import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
-import { settingsChange } from './settings.ts'
-import { prepareCompared, unseenStatement } from './stale-statement.ts'
-import type { Statement } from './statement.ts'
 import type { Executor } from './executor.ts'
+import { Laying } from './laying.ts'
 import { Link } from './links.ts'
 import { dropParses } from './local.ts'
 import { leaveBlock } from './leave-block.ts'
-import { foreignStatement, internalParse } from './foreign-statement.ts'
 import { notCaughtUp, readOnlyReplica, secondShard } from './placement-errors.ts'
 import { isFresh, replicaFor } from './replica-choice.ts'
 import type { RunningUnit } from './running-unit.ts'
@@ -47,11 +42,11 @@ export class Placement implements Waiter {
   /** How far this session has seen each shard (consistency `session`), monotonic microseconds. */
   readonly floors = new Map<number, number>()
   #waiting: Waiting | null = null
-  /** The session's settings are on their way to a server: nothing of the client's runs there yet. */
-  layingSettings = false
+  readonly laying: Laying
 
   constructor(executor: Executor) {
     this.#executor = executor
+    this.laying = new Laying(executor)
   }
 
   get waiting(): boolean {
@@ -93,11 +88,11 @@ export class Placement implements Waiter {
       if (here) return this.#emitFresh(running, link)
       const second = secondShard(this.#shardName(link.shard), this.#shardName(shard))
       const left = (error: ShardwayError | null): void => {
-        this.layingSettings = false
+        this.laying.busy = false
         if (error === null) this.#placeAnywhere(running, unit, shard)
         else this.#executor.refuse(error)
       }
-      this.layingSettings = true
+      this.laying.busy = true
       return leaveBlock(this.#executor, link, second, left)
     }
     this.#placeAnywhere(running, unit, shard)
@@ -213,62 +208,7 @@ export class Placement implements Waiter {
     }
     this.#executor.links.add(link)
     running.shard = link.shard
-    this.#laySettings(running, link)
-  }
-
-  /** The session's settings go on the server before anything else of the session does. */
-  #laySettings(running: RunningUnit, link: Link): void {
-    const { server } = link
-    const wanted = this.#executor.client.settings
-    const foreign = foreignStatement(server, running.unit.steps, wanted)
-    if (foreign !== null) return this.#prepareForeign(running, link, foreign)
-    if (server.state.settings.signature === wanted.signature) return this.#prepareUnseen(running, link)
-    this.#lay(running, link, wanted, () => this.#prepareUnseen(running, link))
-  }
-
-  /** Statements that the client will decode by what another server described are compared with that first. */
-  #prepareUnseen(running: RunningUnit, link: Link, from = 0): void {
-    const at = unseenStatement(link.server, running.unit.steps, from)
-    const statement = running.unit.steps[at]?.statement ?? null
-    if (statement === null) return this.#executor.emit(running, link)
-    this.layingSettings = true
-    prepareCompared(link.server, statement, this.#executor.client.environment.statements, error => {
-      this.layingSettings = false
-      if (this.#executor.closed) return
-      if (error === null) return this.#prepareUnseen(running, link, at + 1)
-      this.#executor.refuse(error, link.server)
-    })
-  }
-
-  /** A statement that was parsed under other settings means what it meant then (soundness 32): it is prepared under those. */
-  #prepareForeign(running: RunningUnit, link: Link, statement: Statement): void {
-    this.#lay(running, link, statement.settings, () => {
-      this.layingSettings = true
-      internalParse(link.server, statement, error => {
-        this.layingSettings = false
-        if (this.#executor.closed) return
-        if (error === null) return this.#laySettings(running, link)
-        this.#executor.refuse(error)
-      })
-    })
-  }
-
-  #lay(running: RunningUnit, link: Link, wanted: Settings, then: () => void): void {
-    const { server } = link
-    const change = settingsChange(server.state.settings, wanted)
-    this.layingSettings = true
-    internalQuery(server, change, error => {
-      this.layingSettings = false
-      if (this.#executor.closed) return
-      if (error === null) {
-        server.state.settings = wanted
-        return then()
-      }
-      this.#executor.links.forget(link)
-      server.destroy('settings could not be laid on the server')
-      if (running.watermark !== null) return this.onPrimary(running)
-      this.#executor.refuse(error)
-    })
+    this.laying.lay(running, link)
   }
 
   /** Inside a block on a replica: an acknowledged write that the replica lacks must be waited for. */
@@ -296,7 +236,7 @@ export class Placement implements Waiter {
   #reattach(running: RunningUnit, link: Link): void {
     running.shard = link.shard
     if (link.server.status === IN_FAILED_TRANSACTION) return this.#executor.emit(running, link)
-    this.#laySettings(running, link)
+    this.laying.lay(running, link)
   }
 }
 

@@ -1,12 +1,17 @@
 /** After a unit that may have changed the session: the server is asked for settings and pins before the client hears of its end. */
-import { internalQuery } from '../../pool/internal-query.ts'
+import { type InternalRows, internalQuery } from '../../pool/internal-query.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
+import { errorOf } from '../protocol/backend-messages.ts'
 import { IDLE } from '../protocol/codes.ts'
 import { carrySettings } from './carry.ts'
 import type { Executor } from './executor.ts'
 import { notePins, PINS_QUERY } from './pin-causes.ts'
 import type { RunningUnit } from './running-unit.ts'
-import { settingsQuery } from './settings.ts'
+import { decidesPath, settingsQuery, showQuery } from './settings.ts'
+
+const QUERY_CANCELED = '57014'
+/** The session's own statement_timeout, or a cancel request that came late, may end a question; not all of so many. */
+const TRIES = 10
 
 /** `names`: settings to read. A server that cannot be asked is closed, and its client hears of that. */
 export function readBack(
@@ -17,21 +22,46 @@ export function readBack(
   then: () => void,
 ): void {
   if (names.length === 0) return readPins(executor, server, running, then)
-  internalQuery(server, settingsQuery(names), (error, rows) => {
-    if (executor.closed) return
-    if (error !== null) return server.destroy('settings could not be read back')
-    carrySettings(executor.client, server, running, names, rows[0] ?? [])
+  const settled = (rows: InternalRows | null): void => {
+    if (rows === null) return then()
+    carrySettings(executor.client, server, running, names, rows.flat())
     readPins(executor, server, running, then)
-  })
+  }
+  // In a block SHOW, where it will do: it takes no snapshot, so that SET TRANSACTION may still follow.
+  const shown = server.status !== IDLE && !names.some(decidesPath)
+  ask(executor, server, running, shown ? showQuery(names) : settingsQuery(names), settled)
 }
 
 function readPins(executor: Executor, server: ServerConnection, running: RunningUnit, then: () => void): void {
   const link = executor.links.of(server)
   if (!running.readsPins || link === undefined) return then()
-  internalQuery(server, PINS_QUERY, (error, rows) => {
-    if (executor.closed) return
-    if (error !== null) return server.destroy('what the session left on its server could not be read back')
-    notePins(executor.client, link, rows[0] ?? [], server.status === IDLE)
+  // In a block it would last as long as that.
+  const sql = server.status === IDLE ? `SET LOCAL statement_timeout = 0; ${PINS_QUERY}` : PINS_QUERY
+  ask(executor, server, running, sql, rows => {
+    if (rows !== null) notePins(executor.client, link, rows[0] ?? [], server.status === IDLE)
     then()
+  })
+}
+
+/** Calls back with null when the question was cancelled inside a block, which has failed by that: the client is told. */
+function ask(
+  executor: Executor,
+  server: ServerConnection,
+  running: RunningUnit,
+  sql: string,
+  callback: (rows: InternalRows | null) => void,
+  tries = TRIES,
+): void {
+  internalQuery(server, sql, (error, rows) => {
+    if (executor.closed) return
+    if (error === null) return callback(rows)
+    if (error.sqlstate !== QUERY_CANCELED || server.closed || tries === 1) {
+      return server.destroy('what the session left on its server could not be read back')
+    }
+    if (server.status === IDLE) return ask(executor, server, running, sql, callback, tries - 1)
+    executor.client.output.frame(errorOf(error))
+    running.failed = true
+    executor.transaction.prelude = null
+    callback(null)
   })
 }

@@ -61,8 +61,8 @@ export function replicaFor(
 ): Replica | null {
   const database = client.database
   if (!database.hasReplicas(shard)) return null
-  const consistency = hinted(unit, 'consistency') ?? client.consistency
-  const role = hinted(unit, 'role') ?? client.role
+  const consistency = hinted(unit, 'consistency') ?? client.context.consistency
+  const role = hinted(unit, 'role') ?? client.context.role
   if (consistency === 'strong' || role === 'primary') return null
   const whole = transaction.state === 'virtual'
   if (whole && (!transaction.readOnly || transaction.isolation === 'serializable')) return null

@@ -31,7 +31,7 @@ export function noteSessionReset(
     if (link.server === server) link.pins = null
     else links.release(link)
   }
-  client.temporaryNames = null
+  client.context.temporaryNames = null
   executor.notifications.unlisten(null)
-  client.resetSettings()
+  client.context.reset()
 }

@@ -45,6 +45,16 @@ export function readPath(json: string | null): readonly string[] {
   return Array.isArray(names) ? names.map(String) : []
 }
 
+/** A setting that the search path depends on. */
+export function decidesPath(name: string): boolean {
+  return name === 'search_path' || IDENTITY.includes(name)
+}
+
+/** Reads them one row each, and no path. */
+export function showQuery(names: readonly string[]): string {
+  return names.map(name => `SHOW "${name.split('.').join('"."')}"`).join('; ')
+}
+
 /** Reads the values of settings that the session's statements may have changed, and the search path behind them. */
 export function settingsQuery(names: Iterable<string>): string {
   const parts = [...names].map(name => `pg_catalog.current_setting(${quoteLiteral(name)}, true)`)

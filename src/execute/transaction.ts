@@ -11,6 +11,7 @@
  * shard: they are run again there.
  */
 import type { MarkSet } from '../../pool/marks.ts'
+import type { ContextSnapshot } from './session-context.ts'
 import { IDLE, IN_FAILED_TRANSACTION, IN_TRANSACTION } from '../protocol/codes.ts'
 
 export type TransactionState = 'none' | 'virtual' | 'open' | 'failed'
@@ -41,6 +42,8 @@ export class Transaction {
   changesCatalog = false
   /** Statements of the block may have made or ended what pins stand for. */
   touchesPins = false
+  /** What the session was before BEGIN: on a server that the block moves to, its preliminaries change it again from there. */
+  outside: ContextSnapshot | null = null
   /** Settings that statements of the block named. */
   readonly settings = new Set<string>()
 
@@ -63,8 +66,9 @@ export class Transaction {
     if (state === 'none') this.#clear()
   }
 
-  start(begin: string, readOnly: boolean, isolation: string, startedUs: number): void {
+  start(begin: string, readOnly: boolean, isolation: string, startedUs: number, outside: ContextSnapshot): void {
     this.to('virtual')
+    this.outside = outside
     this.begin = begin
     this.readOnly = readOnly
     this.isolation = isolation
@@ -90,6 +94,7 @@ export class Transaction {
     this.changesCatalog = false
     this.touchesPins = false
     this.startedUs = 0
+    this.outside = null
     this.settings.clear()
   }
 }

@@ -81,7 +81,7 @@ function clientReport(session: Session, worker: number, now: number): ClientRepo
     waitUs: Math.round(executor.waitUs(now)),
     link: first === undefined ? '' : `s${worker}-${first.server.id}`,
     tls: session.tls,
-    applicationName: session.settings.values.get('application_name') ?? '',
+    applicationName: session.context.settings.values.get('application_name') ?? '',
     preparedStatements: session.steps.statementCount,
     unsentBytes: socket.writableLength,
     pins: [...executor.links.pins].join(', '),

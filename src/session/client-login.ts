@@ -13,25 +13,27 @@ import type { Environment } from '../execute/environment.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { authenticationOk, errorOf } from '../protocol/backend-messages.ts'
 import * as code from '../protocol/codes.ts'
-import { ALPN, certifiedName, describeTls, hasCertificate } from './client-tls.ts'
+import { ALPN, describeTls } from './client-tls.ts'
 import type { LoggedIn } from './logged-in.ts'
 import { negotiation, spokenVersion } from './negotiate.ts'
 import {
-  certificateRefused,
-  certificateRequired,
+  logRefusal,
   refuseMore,
   refuseRequest,
   refuseTransport,
+  refuseUncertified,
   refuseVersion,
   type StartupRequest,
   timedOut,
 } from './startup-checks.ts'
-import { passwordMessageBytes, readParameters, violation } from './startup-packet.ts'
+import {
+  checkStartupLength,
+  passwordMessageBytes,
+  readCancelRequest,
+  readParameters,
+  violation,
+} from './startup-packet.ts'
 
-/** MAX_STARTUP_PACKET_LENGTH of Postgres. */
-const MAX_STARTUP_BYTES = 10_000
-/** The longest cancel key that protocol 3.2 allows. */
-const MAX_CANCEL_KEY_BYTES = 256
 const TLS_HANDSHAKE = 0x16
 
 export interface LoginOptions {
@@ -107,13 +109,7 @@ export class ClientLogin {
 
   #refuse(error: ShardwayError): void {
     if (this.#phase === 'done') return
-    const { user, database } = this.#request
-    // Only what concerns who the client is: a crowd before a full house would fill the log.
-    if (user !== '' && /^(28|3D)/.test(error.sqlstate)) {
-      const reason = { 'error.code': error.code, 'error.message': error.message }
-      const client = { 'client.address': this.#socket.remoteAddress, user, database }
-      this.#options.environment.logWarning('a client was not let in', { event: 'login-refused', ...client, ...reason })
-    }
+    logRefusal(this.#options.environment, this.#socket, this.#request, error)
     // In the middle of a handshake a message would only be garbage.
     if (this.#phase === 'handshake') this.#socket.destroy()
     else this.#socket.end(errorOf(error, 'FATAL'))
@@ -175,7 +171,7 @@ export class ClientLogin {
     }
     if (buffer.length < 4) return false
     const length = buffer.readUInt32BE(0)
-    if (length < 8 || length > MAX_STARTUP_BYTES) throw violation('invalid length of startup packet')
+    checkStartupLength(length)
     if (buffer.length < length) return false
     this.#silent = false
     const request = buffer.readUInt32BE(4)
@@ -193,8 +189,8 @@ export class ClientLogin {
     this.#buffer = buffer.subarray(length)
     const packet = buffer.subarray(0, length)
     if (request === code.CANCEL_REQUEST) {
-      if (length >= 16 && length <= 12 + MAX_CANCEL_KEY_BYTES)
-        environment.cancel(packet.readInt32BE(8), packet.toString('hex', 12))
+      const cancel = readCancelRequest(packet)
+      if (cancel !== null) environment.cancel(cancel.pid, cancel.secret)
       this.#socket.end()
       this.#closed()
       return false
@@ -252,8 +248,7 @@ export class ClientLogin {
     this.#account = account
     if (method === 'trust') return this.#authenticated(NO_SECRET)
     if (method === 'cert') {
-      if (!hasCertificate(this.#socket)) throw certificateRequired()
-      if (!account.exists || certifiedName(this.#socket) !== this.#request.user) throw certificateRefused(account.name)
+      refuseUncertified(this.#socket, account)
       return this.#authenticated(NO_SECRET)
     }
     this.#exchange = this.#options.environment.authentication.exchange(method, account, this.#endPoint)

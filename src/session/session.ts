@@ -3,11 +3,11 @@ import type { Socket } from 'node:net'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { Settings } from '../../pool/server-state.ts'
 import type { Plan } from '../../router/plan.ts'
-import type { PlanContext, Router } from '../../router/router.ts'
+import type { Router } from '../../router/router.ts'
 import type { PoolMode } from '../config/pool-schema.ts'
 import { errorOf as errorFrom } from '../errors/codes.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
-import type { Consistency, ExecutorClient } from '../execute/client.ts'
+import type { ExecutorClient } from '../execute/client.ts'
 import { Executor } from '../execute/executor.ts'
 import { errorOf } from '../protocol/backend-messages.ts'
 import { outcomeUnknown } from '../execute/lost.ts'
@@ -16,11 +16,11 @@ import { ClientInput } from './client-input.ts'
 import { overdue } from './timeouts.ts'
 import type { DatabaseContext } from '../execute/database-context.ts'
 import type { CancelKey, Environment } from '../execute/environment.ts'
-import { SessionOptions } from './options.ts'
+import { SessionContext } from '../execute/session-context.ts'
 import { ClientOutput } from '../execute/client-output.ts'
 import type { Statement } from '../execute/statement.ts'
 import type { SharedStatements } from '../execute/shared-statements.ts'
-import { type StepContext, Steps } from './steps.ts'
+import { type StepSources, Steps } from './steps.ts'
 
 export interface SessionOptionsIn {
   readonly id: number
@@ -37,12 +37,11 @@ export interface SessionOptionsIn {
   readonly onClosed: (session: Session) => void
 }
 
-export class Session implements ExecutorClient, StepContext {
+export class Session implements ExecutorClient, StepSources {
   readonly id: number
   readonly user: string
   readonly database: DatabaseContext
   readonly environment: Environment
-  readonly startupSettings: Settings
   readonly homeShard: number
   readonly key: CancelKey
   readonly output: ClientOutput
@@ -50,15 +49,10 @@ export class Session implements ExecutorClient, StepContext {
   readonly socket: Socket
   readonly tls: string
   readonly connectedAtMs: number
-  readonly options: SessionOptions
+  readonly context: SessionContext
   readonly steps: Steps
   readonly poolMode: PoolMode
   readonly #clock: ClientClock
-  #settings: Settings
-  #searchPath: readonly string[]
-  #temporaryNames: ReadonlySet<string> | null = null
-  readonly #startupPath: readonly string[]
-  #planContext: PlanContext | null = null
   readonly #input: ClientInput
   readonly #onClosed: (session: Session) => void
   #pausedServer: ServerConnection | null = null
@@ -69,10 +63,6 @@ export class Session implements ExecutorClient, StepContext {
     this.user = options.user
     this.database = options.database
     this.environment = options.environment
-    this.startupSettings = options.settings
-    this.#settings = options.settings
-    this.#searchPath = options.searchPath
-    this.#startupPath = options.searchPath
     this.homeShard = options.homeShard
     this.key = options.key
     this.socket = options.socket
@@ -80,7 +70,9 @@ export class Session implements ExecutorClient, StepContext {
     this.connectedAtMs = options.connectedAtMs
     this.#onClosed = options.onClosed
     this.output = new ClientOutput(options.socket)
-    this.options = new SessionOptions(options.environment.config.read.consistency)
+    const { user, settings, searchPath } = options
+    const { consistency } = options.environment.config.read
+    this.context = new SessionContext({ user, settings, searchPath, consistency })
     this.steps = new Steps(this)
     this.poolMode = options.database.users.settingsOf(options.user).mode
     this.executor = new Executor(this)
@@ -98,40 +90,6 @@ export class Session implements ExecutorClient, StepContext {
     options.socket.on('drain', () => this.#onDrain())
     options.socket.on('error', () => undefined) // 'close' follows
     options.socket.on('close', () => this.#onClose())
-  }
-
-  get settings(): Settings {
-    return this.#settings
-  }
-
-  set settings(settings: Settings) {
-    this.#settings = settings
-    this.#planContext = null
-  }
-
-  get searchPath(): readonly string[] {
-    return this.#searchPath
-  }
-
-  set searchPath(path: readonly string[]) {
-    this.#searchPath = path
-    this.#planContext = null
-  }
-
-  get temporaryNames(): ReadonlySet<string> | null {
-    return this.#temporaryNames
-  }
-
-  set temporaryNames(names: ReadonlySet<string> | null) {
-    if (names === this.#temporaryNames) return
-    this.#temporaryNames = names
-    this.#planContext = null
-  }
-
-  resetSettings(): void {
-    this.settings = this.startupSettings
-    this.searchPath = this.#startupPath
-    this.options.reset()
   }
 
   get requestAtMs(): number {
@@ -211,27 +169,6 @@ export class Session implements ExecutorClient, StepContext {
     else this.steps.deallocate(name)
   }
 
-  transactionEnded(): void {
-    this.options.transactionEnded()
-  }
-
-  setOption(name: string, value: string | null, local: boolean): void {
-    this.options.set(name, value, local)
-    this.#planContext = null
-  }
-
-  option(name: string): string {
-    return this.options.get(name)
-  }
-
-  get consistency(): Consistency {
-    return this.options.get('consistency') as Consistency
-  }
-
-  get role(): string {
-    return this.options.get('role')
-  }
-
   /** The proxy shuts down: an idle client goes at once, others when their transaction is over. */
   drain(): void {
     const { running, transaction } = this.executor
@@ -284,20 +221,6 @@ export class Session implements ExecutorClient, StepContext {
 
   get shared(): SharedStatements {
     return this.environment.statements
-  }
-
-  planContext(): PlanContext {
-    const known = this.#planContext
-    if (known !== null) return known
-    const role = this.#settings.values.get('role') ?? this.user
-    const context: PlanContext = {
-      searchPath: this.#searchPath,
-      role,
-      temporary: this.#temporaryNames,
-      hints: this.options.hints,
-    }
-    this.#planContext = context
-    return context
   }
 
   refused(plan: Plan): void {

@@ -1,6 +1,7 @@
 /** What a startup packet may not ask for, before anybody is asked for a password. */
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
+import type { Account } from '../auth/account.ts'
 import { isConsole } from '../auth/users.ts'
 import type { Environment } from '../execute/environment.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
@@ -58,14 +59,20 @@ export function refuseMore(environment: Environment, over: boolean, database: st
   }
 }
 
-export function certificateRequired(): ShardwayError {
+/** Method cert: the certificate's common name is the user. @throws ShardwayError */
+export function refuseUncertified(socket: Socket, account: Account): void {
+  if (!hasCertificate(socket)) throw certificateRequired()
+  if (!account.exists || certifiedName(socket) !== account.name) throw certificateRefused(account.name)
+}
+
+function certificateRequired(): ShardwayError {
   return new ShardwayError('certificate_required', '28000', 'connection requires a valid client certificate', {
     hint: 'Give the client a certificate that [listen.tls] ca has signed (sslcert, sslkey).',
   })
 }
 
 /** The same for who does not exist as for a certificate of somebody else. */
-export function certificateRefused(user: string): ShardwayError {
+function certificateRefused(user: string): ShardwayError {
   return new ShardwayError('bad_certificate', '28000', `certificate authentication failed for user "${user}"`)
 }
 
@@ -73,4 +80,17 @@ export function timedOut(limitMs: number): ShardwayError {
   return new ShardwayError('login_timeout', '08P01', 'client_login_timeout', {
     detail: `The client did not log in within ${limitMs} ms.`,
   })
+}
+
+/** Only what concerns who the client is: a crowd before a full house would fill the log. */
+export function logRefusal(
+  environment: Environment,
+  socket: Socket,
+  { user, database }: StartupRequest,
+  error: ShardwayError,
+): void {
+  if (user === '' || !/^(28|3D)/.test(error.sqlstate)) return
+  const reason = { 'error.code': error.code, 'error.message': error.message }
+  const client = { 'client.address': socket.remoteAddress, user, database }
+  environment.logWarning('a client was not let in', { event: 'login-refused', ...client, ...reason })
 }

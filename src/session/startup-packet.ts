@@ -2,6 +2,22 @@
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { PASSWORD } from '../protocol/codes.ts'
 
+/** MAX_STARTUP_PACKET_LENGTH of Postgres. */
+const MAX_STARTUP_BYTES = 10_000
+/** The longest cancel key that protocol 3.2 allows. */
+const MAX_CANCEL_KEY_BYTES = 256
+
+/** @throws ShardwayError 08P01 */
+export function checkStartupLength(bytes: number): void {
+  if (bytes < 8 || bytes > MAX_STARTUP_BYTES) throw violation('invalid length of startup packet')
+}
+
+/** Null when the packet cannot hold a key. */
+export function readCancelRequest(packet: Buffer): { readonly pid: number; readonly secret: string } | null {
+  if (packet.length < 16 || packet.length > 12 + MAX_CANCEL_KEY_BYTES) return null
+  return { pid: packet.readInt32BE(8), secret: packet.toString('hex', 12) }
+}
+
 export function readParameters(packet: Buffer): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>()
   let offset = 8

@@ -2,9 +2,8 @@
  * Turns the client's messages into steps: finds their plans and shards, keeps the client's statement and portal names.
  * Throws ShardwayError for what a server would refuse, or what the router must.
  */
-import type { Settings } from '../../pool/server-state.ts'
 import type { Plan } from '../../router/plan.ts'
-import { ANY_SHARD, type PlanContext, type Router } from '../../router/router.ts'
+import { ANY_SHARD, type Router } from '../../router/router.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import {
   OP_BIND,
@@ -22,6 +21,7 @@ import {
 } from '../execute/unit.ts'
 import { BindView } from '../protocol/bind-view.ts'
 import * as code from '../protocol/codes.ts'
+import type { SessionContext } from '../execute/session-context.ts'
 import type { Statement } from '../execute/statement.ts'
 import type { SharedStatements } from '../execute/shared-statements.ts'
 import { ONE_SHARD_HEAD_BYTES, opaqueStep, shardOfHead, tooLarge } from './large-messages.ts'
@@ -40,29 +40,27 @@ interface Portal {
 }
 
 /** Where steps look things up; the session gives it. */
-export interface StepContext {
+export interface StepSources {
   readonly router: Router
   readonly shared: SharedStatements
-  planContext(): PlanContext
-  /** Changes with every setting that a server's parser looks at. */
-  readonly settings: Settings
+  readonly context: SessionContext
   /** Throws what the plan refuses. */
   refused(plan: Plan): void
 }
 
 export class Steps {
-  readonly #context: StepContext
+  readonly #sources: StepSources
   readonly #statements = new Map<string, Statement>()
   readonly #portals = new Map<string, Portal>()
   readonly #bind = new BindView()
 
-  constructor(context: StepContext) {
-    this.#context = context
+  constructor(sources: StepSources) {
+    this.#sources = sources
   }
 
   /** How much of a Bind over the limit is looked at, where all of it would not be kept. */
   largeBindHeadBytes(limitBytes: number): number {
-    return this.#context.router.shardCount === 1 ? ONE_SHARD_HEAD_BYTES : limitBytes
+    return this.#sources.router.shardCount === 1 ? ONE_SHARD_HEAD_BYTES : limitBytes
   }
 
   get statementCount(): number {
@@ -70,7 +68,7 @@ export class Steps {
   }
 
   query(buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
-    const { router } = this.#context
+    const { router } = this.#sources
     if (moreBytes > 0) {
       if (router.shardCount > 1) throw tooLarge(end - start + moreBytes)
       return opaqueStep(true, buffer, start, end, moreBytes)
@@ -118,14 +116,14 @@ export class Steps {
    * SET search_path or DDL there would change their meaning. Throws 0A000.
    */
   refuseAfterRenaming(batch: readonly Step[]): void {
-    if (this.#context.router.shardCount === 1 || !batch.some(renames)) return
+    if (this.#sources.router.shardCount === 1 || !batch.some(renames)) return
     throw new ShardwayError('not_supported', '0A000', 'a Parse behind SET or DDL in the same batch', {
       hint: 'Send Sync after the statement that changes what names mean.',
     })
   }
 
   functionCall(buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
-    if (this.#context.router.shardCount > 1) {
+    if (this.#sources.router.shardCount > 1) {
       throw new ShardwayError(
         'function_call',
         '0A000',
@@ -159,8 +157,8 @@ export class Steps {
   }
 
   #find(buffer: Buffer, start: number, end: number): Plan {
-    const plan = this.#context.router.find(buffer, start, end, this.#context.planContext())
-    this.#context.refused(plan)
+    const plan = this.#sources.router.find(buffer, start, end, this.#sources.context.plan)
+    this.#sources.refused(plan)
     return plan
   }
 
@@ -190,7 +188,8 @@ export class Steps {
   }
 
   #statement(name: string, rest: Buffer, textLength: number, types: readonly number[]): Statement {
-    const { shared, settings, router } = this.#context
+    const { shared, context, router } = this.#sources
+    const { settings } = context
     // With the catalog's version: a Parse after DDL must not be answered from what was prepared before it.
     const { version } = router.catalog.catalog
     const key = name === '' ? '' : `${version}\0${settings.signature}\0${rest.toString('latin1')}`
@@ -213,7 +212,7 @@ export class Steps {
     const statement = this.#statements.get(name)
     if (statement === undefined) return
     this.#statements.delete(name)
-    this.#context.shared.forget(statement)
+    this.#sources.shared.forget(statement)
   }
 
   #lookUp(name: string): Statement {
@@ -225,7 +224,7 @@ export class Steps {
   }
 
   #bindStep(buffer: Buffer, start: number, end: number, moreBytes: number): Step {
-    const { router } = this.#context
+    const { router } = this.#sources
     const portalEnd = zeroAt(buffer, start + 5, end)
     const nameStart = portalEnd + 1
     const nameEnd = zeroAt(buffer, nameStart, end)

@@ -5,18 +5,9 @@ import { sasl } from '../support/bad-messages.ts'
 import { frames } from '../support/frames.ts'
 import { type Message, rowsOf, valueOf } from '../support/messages.ts'
 import { reload } from '../support/reload.ts'
+import { refusal } from '../support/logins.ts'
 import { startSystem, type System } from '../support/system.ts'
-import { Wire, WireError } from '../support/wire.ts'
-
-async function refusal(login: Promise<Wire>): Promise<Record<string, string>> {
-  try {
-    await login
-  } catch (error) {
-    if (error instanceof WireError) return error.fields
-    throw error
-  }
-  throw new Error('the login succeeded')
-}
+import { WireError } from '../support/wire.ts'
 
 const HOSTILE = ["o'hara", 'semi;colon', 'Upper Case', '"quoted"', '$1', 'ä', "x'; DROP TABLE notes; --"]
 

@@ -15,8 +15,8 @@ import { frames } from '../support/frames.ts'
 import { errorOf, type Message, rowsOf, statusOf } from '../support/messages.ts'
 import { childrenOf, residentBytes } from '../support/processes.ts'
 import { seeded } from '../support/random.ts'
+import { refusal } from '../support/logins.ts'
 import { startSystem, type System } from '../support/system.ts'
-import { WireError } from '../support/wire.ts'
 
 /** What a garbage length may cost at most, over all processes. */
 const MEMORY_BOUND_BYTES = 256 * 1024 * 1024
@@ -55,25 +55,15 @@ describe.each([1, 2])('bad input, workers=%i', workers => {
     expect(childrenOf(system.shardway.pid)).toEqual(workerPids)
   })
 
-  async function refusal(options: Parameters<System['connect']>[0]): Promise<Record<string, string>> {
-    try {
-      await system.connect(options)
-    } catch (error) {
-      if (error instanceof WireError) return error.fields
-      throw error
-    }
-    throw new Error('the login succeeded')
-  }
-
   describe('logging in', () => {
     it('wrong password, unknown user: the same answer', async () => {
-      const wrong = await refusal({ password: 'wrong' })
+      const wrong = await refusal(system.connect({ password: 'wrong' }))
       expect(wrong).toMatchObject({ S: 'FATAL', C: '28P01', M: 'password authentication failed for user "app"' })
-      const unknown = await refusal({ user: 'nobody' })
+      const unknown = await refusal(system.connect({ user: 'nobody' }))
       expect(unknown).toEqual({ ...wrong, M: 'password authentication failed for user "nobody"' })
-      expect(await refusal({ password: '' })).toEqual(wrong)
-      expect(await refusal({ user: "x'; DROP TABLE customers; --" })).toMatchObject({ C: '28P01' })
-      expect(await refusal({ user: 'u'.repeat(5000) })).toMatchObject({ C: '28P01' })
+      expect(await refusal(system.connect({ password: '' }))).toEqual(wrong)
+      expect(await refusal(system.connect({ user: "x'; DROP TABLE customers; --" }))).toMatchObject({ C: '28P01' })
+      expect(await refusal(system.connect({ user: 'u'.repeat(5000) }))).toMatchObject({ C: '28P01' })
     })
 
     it('an unknown user goes through the same exchange', async () => {
@@ -92,24 +82,27 @@ describe.each([1, 2])('bad input, workers=%i', workers => {
     })
 
     it('unknown database: said after authentication only', async () => {
-      expect(await refusal({ database: 'nowhere' })).toMatchObject({
+      expect(await refusal(system.connect({ database: 'nowhere' }))).toMatchObject({
         S: 'FATAL',
         C: '3D000',
         M: 'database "nowhere" does not exist',
       })
-      expect(await refusal({ database: 'nowhere', password: 'wrong' })).toMatchObject({ C: '28P01' })
-      expect(await refusal({ database: 'nowhere', user: 'nobody' })).toMatchObject({ C: '28P01' })
-      expect(await refusal({ database: 'd'.repeat(5000) })).toMatchObject({ C: '3D000' })
+      expect(await refusal(system.connect({ database: 'nowhere', password: 'wrong' }))).toMatchObject({ C: '28P01' })
+      expect(await refusal(system.connect({ database: 'nowhere', user: 'nobody' }))).toMatchObject({ C: '28P01' })
+      expect(await refusal(system.connect({ database: 'd'.repeat(5000) }))).toMatchObject({ C: '3D000' })
     })
 
     it('a database that the user may not enter', async () => {
-      const fields = await refusal({ user: 'elsewhere' })
+      const fields = await refusal(system.connect({ user: 'elsewhere' }))
       expect(['42501', '3D000', '28000']).toContain(fields['C'])
     })
 
     it('an unknown parameter', async () => {
-      expect(await refusal({ parameters: { nonsense: '1' } })).toMatchObject({ S: 'FATAL', C: '42704' })
-      expect(await refusal({ parameters: { TimeZone: 'nowhere' } })).toMatchObject({ S: 'FATAL', C: '22023' })
+      expect(await refusal(system.connect({ parameters: { nonsense: '1' } }))).toMatchObject({ S: 'FATAL', C: '42704' })
+      expect(await refusal(system.connect({ parameters: { TimeZone: 'nowhere' } }))).toMatchObject({
+        S: 'FATAL',
+        C: '22023',
+      })
     })
 
     it.each(BEFORE_STARTUP)('%s', async (_, bytes) => {

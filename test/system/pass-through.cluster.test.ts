@@ -7,8 +7,9 @@ import { projectRoot } from '../../src/cluster/project-root.ts'
 import { type ShardwayProcess, startShardway } from '../../src/cluster/shardway.ts'
 import { waitFor } from '../../src/cluster/wait.ts'
 import { formatVerifier, makeVerifier } from '../../src/protocol/scram-verifier.ts'
+import { refusal } from '../support/logins.ts'
 import { rowsOf, valueOf } from '../support/messages.ts'
-import { Wire, WireError, type WireOptions } from '../support/wire.ts'
+import { Wire, type WireOptions } from '../support/wire.ts'
 
 const verifiers = {
   alice: formatVerifier(makeVerifier('alice-word')),
@@ -63,15 +64,6 @@ describe('SCRAM pass-through of listed users', () => {
     wires.add(wire)
     return wire
   }
-  async function refusal(user: string, password: string): Promise<Record<string, string>> {
-    try {
-      await connect(user, password)
-    } catch (error) {
-      if (error instanceof WireError) return error.fields
-      throw error
-    }
-    throw new Error('the login succeeded')
-  }
   const on = (shard: string) => `/* shardway: shard=${shard} */ SELECT current_user`
 
   it('the client’s proof opens every shard under its own name', async () => {
@@ -81,7 +73,7 @@ describe('SCRAM pass-through of listed users', () => {
       await wire.end()
     }
     for (const password of ['', 'wrong', 'bob-word', verifiers.alice]) {
-      expect(await refusal('alice', password)).toMatchObject({ C: '28P01' })
+      expect(await refusal(connect('alice', password))).toMatchObject({ C: '28P01' })
     }
   })
 
@@ -104,17 +96,17 @@ describe('SCRAM pass-through of listed users', () => {
     shardway.writeConfig(readFileSync(shardway.configPath, 'utf8').replace(verifiers.bob, next))
     await shardway.signal('SIGHUP')
     await waitFor('the new password to be known', () => connect('bob', 'bob-next'))
-    expect(await refusal('bob', 'bob-word')).toMatchObject({ C: '28P01' })
+    expect(await refusal(connect('bob', 'bob-word'))).toMatchObject({ C: '28P01' })
     await cluster.everywhere("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'bob'")
     const after = await Promise.all([1, 2, 3, 4].map(() => connect('bob', 'bob-next')))
     for (const wire of after) expect(rowsOf(await wire.run(on('s1')))).toEqual([['bob']])
   })
 
   it('another verifier on the servers is named, before anything is tried with it', async () => {
-    const fields = await refusal('carol', 'carol-word')
+    const fields = await refusal(connect('carol', 'carol-word'))
     expect(fields).toMatchObject({ S: 'FATAL', C: '08006' })
     expect(fields['M']).toContain('another SCRAM verifier')
-    expect(await refusal('carol', 'wrong')).toMatchObject({ C: '28P01' })
+    expect(await refusal(connect('carol', 'wrong'))).toMatchObject({ C: '28P01' })
   })
 
   it('check compares the verifiers', async () => {

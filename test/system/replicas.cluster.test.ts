@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../src/cluster/wait.ts'
+import { frames } from '../support/frames.ts'
 import { columnsOf, errorOf, rowsOf, valueOf as value } from '../support/messages.ts'
 import { startSystem, type System } from '../support/system.ts'
 import { Wire, WireError } from '../support/wire.ts'
@@ -115,6 +116,23 @@ describe.each([1, 2])('replicas, workers=%i', workers => {
         expect(rowsOf(await one.run(`SELECT * FROM orders WHERE customer_id = ${id}`))).toEqual([])
       }
     })
+  })
+
+  it('what a replica cannot prepare yet runs on the primary', async () => {
+    const wire = await system.connect()
+    await wire.run('SET shardway.consistency = eventual')
+    await replayPaused(async () => {
+      await wire.run('CREATE TABLE late AS SELECT 7 AS id')
+      // Described by a primary: a replica is compared with that before it runs the statement.
+      await wire.exchange(frames.parse('SELECT id FROM late', 'late'), frames.describeStatement('late'))
+      for (let i = 0; i < 4; i++) {
+        const messages = await wire.exchange(frames.bind({ statement: 'late' }), frames.execute())
+        expect(errorOf(messages)).toBeNull()
+        expect(rowsOf(messages)).toEqual([['7']])
+      }
+      expect(await value(wire, 'SELECT id FROM late')).toBe('7')
+    })
+    await wire.run('DROP TABLE late')
   })
 
   it('sessions racing: never back in time', { timeout: 120_000 }, async () => {

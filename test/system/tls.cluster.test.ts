@@ -7,9 +7,10 @@ import { frames } from '../support/frames.ts'
 import { columnsOf, errorOf, rowsOf } from '../support/messages.ts'
 import { findProgram, runProgram } from '../support/programs.ts'
 import { changeConfig, reload } from '../support/reload.ts'
+import { refusal } from '../support/logins.ts'
 import { startSystem, type System, type SystemOptions } from '../support/system.ts'
 import { connectTls, endPointOf, loginPlus, openTls, type TlsOptions } from '../support/tls-wire.ts'
-import { Wire, WireError, type WireOptions } from '../support/wire.ts'
+import { Wire, type WireOptions } from '../support/wire.ts'
 
 const ca = certificate('ca')
 const server = certificate('server')
@@ -26,16 +27,6 @@ async function start(mode: string, users?: SystemOptions['users']): Promise<Syst
 
 async function changeTls(system: System, tls: Record<string, string>): Promise<void> {
   await changeConfig(system, { listen: { tls } })
-}
-
-async function refusal(login: Promise<Wire>): Promise<Record<string, string>> {
-  try {
-    await login
-  } catch (error) {
-    if (error instanceof WireError) return error.fields
-    throw error
-  }
-  throw new Error('the login succeeded')
 }
 
 async function works(wire: Wire): Promise<void> {

@@ -1,19 +1,16 @@
 /** `SET [LOCAL] shardway.NAME`: answered here, never forwarded. The planner has checked names and values. */
-import type { Consistency } from '../execute/client.ts'
+import type { Consistency } from './client.ts'
 
 export class SessionOptions {
   readonly #session = new Map<string, string>()
   readonly #local = new Map<string, string | null>()
   readonly #defaults: ReadonlyMap<string, string>
-  /** Counts changes: plans may hang on options. */
-  version = 0
 
   constructor(consistency: Consistency) {
     this.#defaults = new Map([['consistency', consistency]])
   }
 
   set(name: string, value: string | null, local: boolean): void {
-    this.version++
     if (local) this.#local.set(name, value)
     else if (value === null) this.#session.delete(name)
     else this.#session.set(name, value)
@@ -39,14 +36,14 @@ export class SessionOptions {
     return hints
   }
 
-  transactionEnded(): void {
-    if (this.#local.size === 0) return
+  /** True when something was local to the transaction. */
+  transactionEnded(): boolean {
+    if (this.#local.size === 0) return false
     this.#local.clear()
-    this.version++
+    return true
   }
 
   reset(): void {
-    this.version++
     this.#session.clear()
     this.#local.clear()
   }
