@@ -11,3 +11,13 @@ export function zeroAt(buffer: Buffer, from: number, end: number): number {
 export function nameOf(buffer: Buffer, start: number, end: number): string {
   return start === end ? '' : buffer.toString('utf8', start, end)
 }
+
+const LETTER_S = 0x53
+const LETTER_P = 0x50
+
+/** What a Describe or Close names: true a statement, false a portal. Throws 08P01 for anything else. */
+export function isOfStatement(buffer: Buffer, start: number, message: string): boolean {
+  const letter = buffer[start + 5] ?? 0
+  if (letter !== LETTER_S && letter !== LETTER_P) throw violation(`invalid ${message} message subtype ${letter}`)
+  return letter === LETTER_S
+}

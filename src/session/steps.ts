@@ -27,11 +27,12 @@ import type { SharedStatements } from '../execute/shared-statements.ts'
 import { ONE_SHARD_HEAD_BYTES, opaqueStep, shardOfHead, tooLarge } from './large-messages.ts'
 import { renames } from './renaming.ts'
 import { makeStep, NO_SLOTS, slotsOf } from './make-step.ts'
-import { nameOf, zeroAt } from './message-strings.ts'
+import { isOfStatement, nameOf, zeroAt } from './message-strings.ts'
 import { violation } from './startup-packet.ts'
 
 const NO_TYPES: readonly number[] = []
-const LETTER_S = 0x53
+/** Of the message at hand: for all sessions, one after the other. */
+const bindView = new BindView()
 
 interface Portal {
   readonly statement: Statement
@@ -52,7 +53,6 @@ export class Steps {
   readonly #sources: StepSources
   readonly #statements = new Map<string, Statement>()
   readonly #portals = new Map<string, Portal>()
-  readonly #bind = new BindView()
 
   constructor(sources: StepSources) {
     this.#sources = sources
@@ -229,7 +229,7 @@ export class Steps {
     const nameStart = portalEnd + 1
     const nameEnd = zeroAt(buffer, nameStart, end)
     const statement = this.#lookUp(nameOf(buffer, nameStart, nameEnd))
-    const bind = this.#bind
+    const bind = bindView
     const given = moreBytes === 0 ? bind.parse(buffer, start + 5, end) : bind.parseHead(buffer, start + 5, end)
     const plan = this.#find(statement.rest, 0, statement.textLength)
     const shard =
@@ -255,9 +255,10 @@ export class Steps {
   }
 
   #describe(buffer: Buffer, start: number, end: number): Step {
+    const ofStatement = isOfStatement(buffer, start, 'DESCRIBE')
     const nameEnd = zeroAt(buffer, start + 6, end)
     const name = nameOf(buffer, start + 6, nameEnd)
-    if (buffer[start + 5] !== LETTER_S) return this.#portalStep(OP_DESCRIBE_PORTAL, name, buffer, start, end)
+    if (!ofStatement) return this.#portalStep(OP_DESCRIBE_PORTAL, name, buffer, start, end)
     const statement = this.#lookUp(name)
     const plan = this.#find(statement.rest, 0, statement.textLength)
     return makeStep(OP_DESCRIBE_STATEMENT, buffer, start, end, plan, ANY_SHARD, NO_SLOTS, statement)
@@ -279,9 +280,10 @@ export class Steps {
   }
 
   #close(buffer: Buffer, start: number, end: number): Step {
+    const ofStatement = isOfStatement(buffer, start, 'CLOSE')
     const nameEnd = zeroAt(buffer, start + 6, end)
     const name = nameOf(buffer, start + 6, nameEnd)
-    if (buffer[start + 5] !== LETTER_S) {
+    if (!ofStatement) {
       this.#portals.delete(name)
       return makeStep(OP_CLOSE_PORTAL, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
     }
