@@ -13,6 +13,7 @@ import { Opening } from './opening.ts'
 import type { PoolOptions } from './pool-options.ts'
 import { resetServer } from './reset.ts'
 import type { ServerConnection } from './server-connection.ts'
+import { ageServers } from './server-life.ts'
 import { type Waiter, WaitQueue, waitTimedOut } from './waiting.ts'
 
 export class Pool {
@@ -48,6 +49,7 @@ export class Pool {
       onPermitBack: reserve => this.#permitBack(reserve),
       onConnected: server => {
         server.patch = this.#patch
+        server.state.prepared.limit = this.settings.maxPrepared
         this.#all.add(server)
       },
       onReady: server => (this.#closed || this.#paused ? server.end() : this.#lend(server)),
@@ -121,10 +123,7 @@ export class Pool {
     server.owner = null
     const { state } = server
     if (server.closed) return
-    if (!server.clean) {
-      server.destroy('given back while busy')
-      return
-    }
+    if (!server.clean) return server.destroy('given back while busy')
     if (this.settings.serverLifetimeMs === 0 || this.#mustEnd(server)) return server.end()
     if (state.cancels > 0) return // comes back by `cancelEnded`
     if (state.settle) {
@@ -216,7 +215,7 @@ export class Pool {
     }
     this.#waiting.notice(now, settings.waitNoticeMs)
     endStuck(this.#all, now / 1000, settings.connectTimeoutMs)
-    for (const { state } of this.#all) if (now / 1000 - state.connectedAtMs > state.lifetimeMs) state.expired = true
+    ageServers(this.#all, now / 1000, settings.maxPrepared)
     this.free.age(now, settings, settings.connectTimeoutMs, () => this.#all.size > this.minSize)
     this.#serve(now)
   }

@@ -10,7 +10,6 @@ export function resetServer(server: ServerConnection, done: () => void): void {
     if (error !== null) server.destroy('DISCARD ALL failed')
     state.settings = NO_SETTINGS
     state.prepared.clear()
-    state.evicted.length = 0
     state.unnamed = 0
     state.dirty = false
     done()

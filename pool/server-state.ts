@@ -3,6 +3,8 @@
  * prepared there. Anything not recorded here must not be on a server that goes back to its pool.
  */
 
+import { PreparedList } from './prepared-list.ts'
+
 /** Settings carried for a session: names in lower case, values as current_setting() prints them. Immutable. */
 export interface Settings {
   /** Equal signatures mean equal settings. */
@@ -19,13 +21,8 @@ export function settingsOf(values: ReadonlyMap<string, string>): Settings {
 
 export class ServerState {
   settings: Settings = NO_SETTINGS
-  /**
-   * Shared statement ids in order of last use, oldest first; with the RowDescription of those that the proxy prepared by itself.
-   * It belongs to this server's statement: another server may have prepared the same text before or after DDL.
-   */
-  readonly prepared = new Map<number, Buffer | null>()
-  /** Ids pushed out of `prepared` that are still to be closed on the server. */
-  readonly evicted: number[] = []
+  /** By shared statement ids. */
+  readonly prepared = new PreparedList()
   /** Id of the statement that the unnamed name stands for; 0 unknown or none. */
   unnamed = 0
   /** Must be reset with DISCARD ALL before anyone else has it. */

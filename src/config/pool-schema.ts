@@ -1,6 +1,6 @@
 /** [pool], and what a user or a database may say instead: PgBouncer's names wherever it has one. */
 import { z } from 'zod'
-import { count, flag, timerMs } from './fields.ts'
+import { count, flag, sizeBytes, timerMs } from './fields.ts'
 
 const POOL_MODES = ['transaction', 'session', 'statement'] as const
 export type PoolMode = (typeof POOL_MODES)[number]
@@ -43,6 +43,13 @@ export const poolSection = z.strictObject({
     .string()
     .default('<empty>')
     .describe('The check; "<empty>" is an empty query, "" means no check'),
+  max_prepared_statements: count(1)
+    .default(200)
+    .describe('Statements kept prepared on one server; the oldest go first'),
+  max_client_prepared_statements: count(0)
+    .default(10_000)
+    .describe('Prepared statements of one client; more get 53400; 0: no limit'),
+  max_client_prepared_bytes: sizeBytes.prefault('64MiB').describe('Their text; more gets 53400'),
   client_login_timeout: timerMs.prefault('60s').describe('How long a client may take to log in; 0: for ever'),
   lanes: flag.default(true).describe('Short autocommit reads of several clients share a server connection'),
 })

@@ -20,6 +20,8 @@ export interface PoolSettings {
   readonly connectTimeoutMs: number
   readonly loginRetryMs: number
   readonly checkDelayMs: number
+  /** Statements kept prepared on one server. */
+  readonly maxPrepared: number
   /** Null: no check. */
   readonly checkQuery: string | null
   /** Statements are counted before they run. */
@@ -66,6 +68,7 @@ export function poolSettings(config: Pools, database: string, user: string): Poo
     connectTimeoutMs: all.server_connect_timeout,
     loginRetryMs: all.server_login_retry,
     checkDelayMs: all.server_check_delay,
+    maxPrepared: all.max_prepared_statements,
     checkQuery: check === '' ? null : check === '<empty>' ? '' : check,
     limited: [statementLimits(config, 'user', user), statementLimits(config, 'database', database)].some(
       one => one.perSecond > 0 || one.concurrent > 0,

@@ -58,6 +58,14 @@ export const STATEMENT_CODES = {
     hint: 'The definition of a table has changed. Prepare the statement again.',
     remedy: 'Close the statement and prepare it again; drivers do so by themselves.',
   },
+  too_many_prepared: {
+    sqlstate: '53400',
+    severity: 'ERROR',
+    message: 'the client has too many prepared statements: {limit} is {value}',
+    meaning: 'A client keeps more statements prepared, or longer ones, than [pool] allows one client.',
+    hint: 'Close or DEALLOCATE what is no longer used, or raise the limit in [pool].',
+    remedy: 'Have the application close its statements, or send fewer different texts; else raise the limit.',
+  },
   statement_limit: {
     sqlstate: '53400',
     severity: 'ERROR',

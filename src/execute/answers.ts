@@ -143,7 +143,7 @@ export class Answers implements Owner {
   onRequestDropped(server: ServerConnection, kind: number, data: unknown): void {
     const base = kind & KIND_MASK
     if (this.#executor.queryDropped(base)) return
-    if (base === KIND_CLOSE && typeof data === 'number') server.state.evicted.push(data)
+    if (base === KIND_CLOSE && typeof data === 'number') server.state.prepared.keepEvicted(data)
     if (base === KIND_LOCAL) {
       const { undo } = data as LocalAnswer
       if (undo !== null && !this.#runsAgain) this.#executor.client.parseDropped(undo as Statement)
@@ -152,7 +152,7 @@ export class Answers implements Owner {
     if (base !== KIND_PARSE || data === null) return
     const { statement, client } = data as ParseEntry
     if (statement.name === '') server.state.unnamed = 0
-    else server.state.prepared.delete(statement.id)
+    else server.state.prepared.drop(statement.id)
     if (client && !this.#runsAgain) this.#executor.client.parseDropped(statement)
   }
 

@@ -18,5 +18,5 @@ export function noteResult(
 ): void {
   const shape = shared.shape(statement, frame)
   statement.described = shape
-  if (server.state.prepared.has(statement.id)) server.state.prepared.set(statement.id, shape)
+  server.state.prepared.describe(statement.id, shape)
 }

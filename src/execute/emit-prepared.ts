@@ -108,7 +108,7 @@ function emitLiterals(
   statement: AutoStatement,
   literals: Literals,
 ): void {
-  const described = server.state.prepared.get(statement.id) ?? null
+  const described = server.state.prepared.describedAs(statement.id)
   server.expect(KIND_BIND | SKIP, owner)
   if (described === null) server.expect(KIND_DESCRIBE, owner, statement)
   else output.lead(described)

@@ -39,9 +39,6 @@ import {
   type Step,
 } from './unit.ts'
 
-/** Statements kept prepared on one server (PgBouncer's max_prepared_statements). */
-const MAX_PREPARED = 200
-
 /** Data of a Parse's queue entry: what is undone when it fails. */
 export interface ParseEntry {
   readonly statement: Statement
@@ -85,7 +82,7 @@ class Ranges {
 /** Sends the steps; `owner` gets the answers. */
 export function emitSteps(server: ServerConnection, owner: Owner, steps: readonly Step[]): void {
   // Before the unit: between an Execute and its Sync a COPY would choke on them.
-  if (server.state.evicted.length > 0) emitEvictions(server, owner)
+  if (server.state.prepared.hasEvicted) emitEvictions(server, owner)
   const ranges = new Ranges(server)
   for (const step of steps) emitStep(server, owner, step, ranges)
   ranges.flush()
@@ -168,7 +165,7 @@ function ensurePrepared(server: ServerConnection, owner: Owner, statement: State
 
 /** Has the statement on the server before what is sent next; answered to nobody. */
 export function prepareSilently(server: ServerConnection, owner: Owner, statement: Statement): void {
-  if (server.state.evicted.length > 0) emitEvictions(server, owner)
+  if (server.state.prepared.hasEvicted) emitEvictions(server, owner)
   if (!isThere(server, statement)) sendParse(server, owner, statement)
 }
 
@@ -198,20 +195,12 @@ export function parseFor(server: ServerConnection, statement: Statement): Buffer
 
 export function hasStatement(server: ServerConnection, statement: Statement): boolean {
   if (statement.name === '') return server.state.unnamed === statement.id
-  return server.state.prepared.has(statement.id) || server.state.evicted.includes(statement.id)
+  return server.state.prepared.isOnServer(statement.id)
 }
 
-/** Moves the statement to the young end of the server's list when it is there, or is still to be closed. */
+/** Moves the statement to the young end of the server's list when it is there. */
 export function isPrepared(server: ServerConnection, statement: Statement): boolean {
-  const { prepared, evicted } = server.state
-  const described = prepared.get(statement.id)
-  if (described === undefined) {
-    const at = evicted.indexOf(statement.id)
-    if (at < 0) return false
-    evicted.splice(at, 1)
-  } else prepared.delete(statement.id)
-  prepared.set(statement.id, described ?? null)
-  return true
+  return server.state.prepared.touch(statement.id)
 }
 
 export function register(server: ServerConnection, statement: Statement): void {
@@ -220,20 +209,13 @@ export function register(server: ServerConnection, statement: Statement): void {
     server.state.unnamed = statement.id
     return
   }
-  server.state.prepared.set(statement.id, null)
-  if (server.state.prepared.size <= MAX_PREPARED) return
-  for (const oldest of server.state.prepared.keys()) {
-    server.state.prepared.delete(oldest)
-    server.state.evicted.push(oldest)
-    break
-  }
+  server.state.prepared.add(statement.id, statement.textLength)
 }
 
 /** Closes statements that earlier units pushed out of the server's list. */
 function emitEvictions(server: ServerConnection, owner: Owner): void {
-  for (const id of server.state.evicted) {
+  for (const id of server.state.prepared.takeEvicted()) {
     server.expect(KIND_CLOSE | SKIP, owner, id)
     server.send(closeStatement(`shardway_${id}`))
   }
-  server.state.evicted.length = 0
 }

@@ -20,7 +20,6 @@ export function noteSessionReset(
   // What stands behind it in the same batch was sent for a server that had its statements: not to be reused.
   if (server.outstanding > 2) server.state.closeNeeded = true
   server.state.prepared.clear()
-  server.state.evicted.length = 0
   server.state.unnamed = 0
   client.statementsGone()
   if (tag === DEALLOCATE_ALL) return

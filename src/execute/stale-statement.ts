@@ -32,7 +32,7 @@ export function isStale(fields: SeenFields): boolean {
 
 /** The server closes it with its next unit; whoever uses it next has it prepared anew. */
 export function giveUp(server: ServerConnection, statement: Statement): void {
-  if (server.state.prepared.delete(statement.id)) server.state.evicted.push(statement.id)
+  server.state.prepared.evict(statement.id)
 }
 
 /** True when the unit runs nothing but `statement`, once at most, as it was parsed, and tells the client its result type. */
@@ -70,7 +70,8 @@ export function unseenStatement(server: ServerConnection, steps: readonly Step[]
     if (op !== OP_BIND || statement === null || statement.described === null || statement.key === '') continue
     // Parsed under other settings it must not be parsed again under these.
     if (statement.settings.signature !== server.state.settings.signature) continue
-    if (server.state.prepared.get(statement.id) !== statement.described && !isDescribed(steps, statement)) return i
+    if (server.state.prepared.describedAs(statement.id) !== statement.described && !isDescribed(steps, statement))
+      return i
   }
   return -1
 }
@@ -87,7 +88,7 @@ export function prepareCompared(
   const messages = [parseFor(server, statement), describeStatement(name), sync]
   if (isPrepared(server, statement)) {
     // What the server has may be of before the DDL: what it says now decides.
-    server.state.prepared.delete(statement.id)
+    server.state.prepared.drop(statement.id)
     kinds.unshift(KIND_CLOSE)
     messages.unshift(closeStatement(name))
   }
@@ -96,7 +97,7 @@ export function prepareCompared(
     register(server, statement)
     const frame = rowDescriptionIn(bytes)
     const shape = frame === null ? null : shared.shape(statement, Buffer.from(frame))
-    server.state.prepared.set(statement.id, shape)
+    server.state.prepared.describe(statement.id, shape)
     callback(shape === statement.described ? null : resultChanged())
   })
 }

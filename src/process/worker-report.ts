@@ -82,7 +82,7 @@ function clientReport(session: Session, worker: number, now: number): ClientRepo
     link: first === undefined ? '' : `s${worker}-${first.server.id}`,
     tls: session.tls,
     applicationName: session.context.settings.values.get('application_name') ?? '',
-    preparedStatements: session.steps.statementCount,
+    preparedStatements: session.steps.statements.count,
     unsentBytes: socket.writableLength,
     pins: [...executor.links.pins].join(', '),
   }

@@ -207,8 +207,8 @@ export class ClientInput implements FrameHandler {
   #step(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
     try {
       if (moreBytes > 0 && type !== code.BIND) throw tooLarge(end - start + moreBytes)
-      const step = this.#options.steps.message(type, buffer, start, end, moreBytes)
       if (type === code.PARSE) this.#options.steps.refuseAfterRenaming(this.#batch)
+      const step = this.#options.steps.message(type, buffer, start, end, moreBytes)
       this.#batch.push(step)
     } catch (error) {
       if (!(error instanceof ShardwayError) || error.sqlstate === '08P01') throw error

@@ -12,6 +12,7 @@ import { Executor } from '../execute/executor.ts'
 import { errorOf } from '../protocol/backend-messages.ts'
 import { outcomeUnknown } from '../execute/lost.ts'
 import { ClientClock } from './client-clock.ts'
+import type { StatementLimits } from './client-statements.ts'
 import { ClientInput } from './client-input.ts'
 import { overdue } from './timeouts.ts'
 import type { DatabaseContext } from '../execute/database-context.ts'
@@ -153,20 +154,22 @@ export class Session implements ExecutorClient, StepSources {
   }
 
   parseDropped(statement: Statement): void {
-    this.steps.dropped(statement)
+    this.steps.statements.dropped(statement)
   }
 
   statementsGone(): void {
-    this.steps.clear()
+    this.steps.statements.clear()
   }
 
   hasStatement(name: string): boolean {
-    return this.steps.hasStatement(name)
+    return this.steps.statements.has(name)
   }
 
   deallocate(name: string | null): void {
-    if (name === null) this.steps.clear()
-    else this.steps.deallocate(name)
+    const { statements } = this.steps
+    if (name === null) return statements.clear()
+    statements.lookUp(name)
+    statements.forget(name)
   }
 
   /** The proxy shuts down: an idle client goes at once, others when their transaction is over. */
@@ -208,7 +211,7 @@ export class Session implements ExecutorClient, StepSources {
     this.#onDrain()
     this.#input.close()
     this.executor.close()
-    this.steps.clear()
+    this.steps.statements.clear()
     this.database.stats.bytesSent += this.output.bytes
     this.#onClosed(this)
   }
@@ -217,6 +220,11 @@ export class Session implements ExecutorClient, StepSources {
 
   get router(): Router {
     return this.database.router
+  }
+
+  get statementLimits(): StatementLimits {
+    const { pool } = this.environment.config
+    return { count: pool.max_client_prepared_statements, bytes: pool.max_client_prepared_bytes }
   }
 
   get shared(): SharedStatements {

@@ -24,6 +24,7 @@ import * as code from '../protocol/codes.ts'
 import type { SessionContext } from '../execute/session-context.ts'
 import type { Statement } from '../execute/statement.ts'
 import type { SharedStatements } from '../execute/shared-statements.ts'
+import { ClientStatements, type ParsedStatement, type StatementLimits } from './client-statements.ts'
 import { ONE_SHARD_HEAD_BYTES, opaqueStep, shardOfHead, tooLarge } from './large-messages.ts'
 import { renames } from './renaming.ts'
 import { makeStep, NO_SLOTS, slotsOf } from './make-step.ts'
@@ -45,26 +46,24 @@ export interface StepSources {
   readonly router: Router
   readonly shared: SharedStatements
   readonly context: SessionContext
+  readonly statementLimits: StatementLimits
   /** Throws what the plan refuses. */
   refused(plan: Plan): void
 }
 
 export class Steps {
   readonly #sources: StepSources
-  readonly #statements = new Map<string, Statement>()
+  readonly statements: ClientStatements
   readonly #portals = new Map<string, Portal>()
 
   constructor(sources: StepSources) {
     this.#sources = sources
+    this.statements = new ClientStatements(sources.shared, () => sources.statementLimits)
   }
 
   /** How much of a Bind over the limit is looked at, where all of it would not be kept. */
   largeBindHeadBytes(limitBytes: number): number {
     return this.#sources.router.shardCount === 1 ? ONE_SHARD_HEAD_BYTES : limitBytes
-  }
-
-  get statementCount(): number {
-    return this.#statements.size
   }
 
   query(buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
@@ -82,7 +81,7 @@ export class Steps {
 
   /** The client's simple query ended whatever portals there were; the unnamed statement goes too. */
   queryRan(): void {
-    this.#forget('')
+    this.statements.forget('')
   }
 
   transactionEnded(): void {
@@ -137,25 +136,6 @@ export class Steps {
     return makeStep(OP_FUNCTION, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
   }
 
-  /** A Parse of the client's failed, or was skipped after an error: its name stands for nothing. */
-  dropped(statement: Statement): void {
-    if (this.#statements.get(statement.name) === statement) this.#forget(statement.name)
-  }
-
-  hasStatement(name: string): boolean {
-    return this.#statements.has(name)
-  }
-
-  /** Throws 26000 when there is none of this name. */
-  deallocate(name: string): void {
-    this.#lookUp(name)
-    this.#forget(name)
-  }
-
-  clear(): void {
-    for (const name of [...this.#statements.keys()]) this.#forget(name)
-  }
-
   #find(buffer: Buffer, start: number, end: number): Plan {
     const plan = this.#sources.router.find(buffer, start, end, this.#sources.context.plan)
     this.#sources.refused(plan)
@@ -171,56 +151,18 @@ export class Steps {
     if (textEnd + 3 + 4 * count !== end) throw violation('invalid message format')
     const name = nameOf(buffer, start + 5, nameEnd)
     // Also when this one fails: servers drop the unnamed statement first.
-    if (name === '') this.#forget('')
+    if (name === '') this.statements.forget('')
     const plan = this.#find(buffer, nameEnd + 1, textEnd)
-    if (name !== '' && this.#statements.has(name)) {
-      throw new ShardwayError('duplicate_statement', '42P05', `prepared statement "${name}" already exists`)
-    }
     const types =
       count === 0 ? NO_TYPES : Array.from({ length: count }, (_, i) => buffer.readUInt32BE(textEnd + 3 + 4 * i))
-    const statement = this.#statement(
-      name,
-      Buffer.from(buffer.subarray(nameEnd + 1, end)),
-      textEnd - nameEnd - 1,
-      types,
-    )
+    const rest = Buffer.from(buffer.subarray(nameEnd + 1, end))
+    const statement = this.#add({ name, rest, textLength: textEnd - nameEnd - 1, types })
     return makeStep(OP_PARSE, buffer, start, end, plan, ANY_SHARD, NO_SLOTS, statement)
   }
 
-  #statement(name: string, rest: Buffer, textLength: number, types: readonly number[]): Statement {
-    const { shared, context, router } = this.#sources
-    const { settings } = context
-    // With the catalog's version: a Parse after DDL must not be answered from what was prepared before it.
-    const { version } = router.catalog.catalog
-    const key = name === '' ? '' : `${version}\0${settings.signature}\0${rest.toString('latin1')}`
-    const statement: Statement = {
-      id: key === '' ? shared.nextId() : shared.share(key),
-      name,
-      rest,
-      textLength,
-      settings,
-      types,
-      described: null,
-      key,
-    }
-    if (name === '') this.#forget('')
-    this.#statements.set(name, statement)
-    return statement
-  }
-
-  #forget(name: string): void {
-    const statement = this.#statements.get(name)
-    if (statement === undefined) return
-    this.#statements.delete(name)
-    this.#sources.shared.forget(statement)
-  }
-
-  #lookUp(name: string): Statement {
-    const statement = this.#statements.get(name)
-    if (statement !== undefined) return statement
-    const message =
-      name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`
-    throw new ShardwayError('no_statement', '26000', message)
+  #add(parsed: ParsedStatement): Statement {
+    const { context, router } = this.#sources
+    return this.statements.add(parsed, context.settings, router.catalog.catalog.version)
   }
 
   #bindStep(buffer: Buffer, start: number, end: number, moreBytes: number): Step {
@@ -228,7 +170,7 @@ export class Steps {
     const portalEnd = zeroAt(buffer, start + 5, end)
     const nameStart = portalEnd + 1
     const nameEnd = zeroAt(buffer, nameStart, end)
-    const statement = this.#lookUp(nameOf(buffer, nameStart, nameEnd))
+    const statement = this.statements.lookUp(nameOf(buffer, nameStart, nameEnd))
     const bind = bindView
     const given = moreBytes === 0 ? bind.parse(buffer, start + 5, end) : bind.parseHead(buffer, start + 5, end)
     const plan = this.#find(statement.rest, 0, statement.textLength)
@@ -259,7 +201,7 @@ export class Steps {
     const nameEnd = zeroAt(buffer, start + 6, end)
     const name = nameOf(buffer, start + 6, nameEnd)
     if (!ofStatement) return this.#portalStep(OP_DESCRIBE_PORTAL, name, buffer, start, end)
-    const statement = this.#lookUp(name)
+    const statement = this.statements.lookUp(name)
     const plan = this.#find(statement.rest, 0, statement.textLength)
     return makeStep(OP_DESCRIBE_STATEMENT, buffer, start, end, plan, ANY_SHARD, NO_SLOTS, statement)
   }
@@ -287,7 +229,7 @@ export class Steps {
       this.#portals.delete(name)
       return makeStep(OP_CLOSE_PORTAL, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
     }
-    this.#forget(name)
+    this.statements.forget(name)
     return makeStep(OP_CLOSE_STATEMENT, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
   }
 }
