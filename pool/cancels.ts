@@ -44,6 +44,16 @@ export class Cancels {
     return this.#activeCount
   }
 
+  activeIn(pool: Pool): number {
+    return this.#active.get(pool) ?? 0
+  }
+
+  waitingIn(pool: Pool): number {
+    let count = 0
+    for (const request of this.#waiting.values()) if (request.pool === pool) count++
+    return count
+  }
+
   get waiting(): number {
     return this.#waiting.size
   }

@@ -12,10 +12,14 @@ export type InternalRows = ReadonlyArray<ReadonlyArray<string | null>>
 /** `bytes`: all frames of the answer. */
 type Callback = (error: ShardwayError | null, rows: InternalRows, bytes: Buffer) => void
 
-/** Sends one simple query (several statements allowed) that answers few rows. */
+/** Sends one simple query (several statements allowed) that answers few rows, and waits for nobody's locks: see `endStuck`. */
 export function internalQuery(server: ServerConnection, sql: string, callback: Callback): void {
   server.state.unnamed = 0 // a simple query drops it
-  internalRequest(server, [KIND_QUERY], query(sql), callback)
+  server.state.internalSinceMs = nowUs() / 1000
+  internalRequest(server, [KIND_QUERY], query(sql), (error, rows, bytes) => {
+    server.state.internalSinceMs = 0
+    callback(error, rows, bytes)
+  })
 }
 
 /** Closes servers that owe the proxy itself an answer for too long (0: no limit): nobody else would notice. */
@@ -27,18 +31,14 @@ export function endStuck(servers: Iterable<ServerConnection>, nowMs: number, lim
   }
 }
 
-/** Sends messages of the proxy's own, of these kinds in order; the last one is answered by ReadyForQuery. */
+/** Sends messages of the proxy's own, which may wait for locks: no time limit; of these kinds in order; the last one is answered by ReadyForQuery. */
 export function internalRequest(
   server: ServerConnection,
   kinds: readonly number[],
   messages: Buffer,
   callback: Callback,
 ): void {
-  server.state.internalSinceMs = nowUs() / 1000
-  const owner = new InternalQuery((error, rows, bytes) => {
-    server.state.internalSinceMs = 0
-    callback(error, rows, bytes)
-  })
+  const owner = new InternalQuery(callback)
   for (const kind of kinds) server.expect(kind, owner)
   server.send(messages)
 }

@@ -8,6 +8,9 @@ import { internalQuery } from './internal-query.ts'
 import type { Owner } from './owner.ts'
 import { ServerConnection } from './server-connection.ts'
 
+/** Where logins have no time limit, answers have this one. */
+const ANSWER_LIMIT_MS = 15_000
+
 export interface ListenerOptions {
   readonly login: Login
   readonly connectTimeoutMs: number
@@ -61,7 +64,10 @@ export class Listener implements Owner {
       const server = this.#server
       if (server === null || server.closed)
         return reject(new ShardwayError('server_lost', '08006', 'the listener is gone'))
+      const limitMs = this.#options.connectTimeoutMs || ANSWER_LIMIT_MS
+      const timer = setTimeout(() => server.destroy(`no answer for ${limitMs} ms`), limitMs)
       internalQuery(server, sql, (error, rows) => {
+        clearTimeout(timer)
         if (error === null) resolve(rows[0]?.[0] ?? null)
         else reject(error)
       })

@@ -2,7 +2,6 @@
 import type { Owner } from '../../pool/owner.ts'
 import { KIND_CLOSE, KIND_LOCAL, KIND_MASK, KIND_PARSE } from '../../pool/request-queue.ts'
 import type { LocalAnswer, ServerConnection } from '../../pool/server-connection.ts'
-import { NO_SETTINGS } from '../../pool/server-state.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
@@ -68,14 +67,16 @@ export class Answers implements Owner {
     if (running === null) return false
     client.copyEnded()
     if (data === POISON) return false
-    if ((client.output.holding & HOLD_REPLICA) !== 0 && running.watermark !== null && running.complete) {
+    const fields = errorFields(buffer, start, end)
+    const worthAnother = mayRunAgain(fields.sqlstate)
+    const held = client.output.holding
+    if ((held & HOLD_REPLICA) !== 0 && running.watermark !== null && running.complete && worthAnother) {
       running.retry = true
-      if (isStatement(data) && isStale(errorFields(buffer, start, end))) giveUp(server, data)
+      if (isStatement(data) && isStale(fields)) giveUp(server, data)
       if (skipped && running.unit.simple && running.auto === null) server.send(sync)
       return false
     }
-    const fields = errorFields(buffer, start, end)
-    if (running.auto !== null && (client.output.holding & HOLD_PREPARED) !== 0 && mayRunAgain(fields.sqlstate)) {
+    if (running.auto !== null && (held & HOLD_PREPARED) !== 0 && worthAnother) {
       running.again = true
       return false
     }
@@ -190,11 +191,11 @@ export class Answers implements Owner {
       return
     }
     this.#noteStatus(running, status)
-    if (running.answered) return this.#settled(server, running, status)
+    if (running.answered) return this.#settled(running, status)
     running.reading = true
     const names = this.#settingsToRead(running, status)
     // The answer may fail the block.
-    readBack(executor, server, running, names, () => this.#settled(server, running, server.status))
+    readBack(executor, server, running, names, () => this.#settled(running, server.status))
   }
 
   #scoutDone(server: ServerConnection, running: RunningUnit): void {
@@ -219,7 +220,10 @@ export class Answers implements Owner {
     client.database.stats.queries += running.queries
     if (status !== IDLE) {
       if (transaction.state === 'none') this.#blockBegan(running)
-      else if (running.commits) transaction.startedUs = now // AND CHAIN
+      else if (running.chains) {
+        transaction.startedUs = now
+        client.context.transactionEnded()
+      }
       // What failed must not be run again elsewhere.
       if (status === IN_FAILED_TRANSACTION) transaction.prelude?.splice(-running.preliminaries, running.preliminaries)
       return
@@ -258,13 +262,10 @@ export class Answers implements Owner {
     return running.touchesPins || (status === IDLE && transaction.touchesPins)
   }
 
-  #settled(server: ServerConnection, running: RunningUnit, status: number): void {
+  #settled(running: RunningUnit, status: number): void {
     const executor = this.#executor
     const { client, transaction } = executor
-    if (running.resetAll && status !== IN_FAILED_TRANSACTION) {
-      server.state.settings = NO_SETTINGS
-      client.context.reset()
-    }
+    if (running.resetAll && !running.failed) client.context.resetOptions()
     if ((client.output.holding & HOLD_CATALOG) !== 0) {
       const committed = (running.changesCatalog && status === IDLE) || (running.commits && transaction.changesCatalog)
       if (committed && !running.failed) {

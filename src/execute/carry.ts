@@ -17,7 +17,9 @@ export function carrySettings(
   const wanted = new Map(client.context.settings.values)
   names.forEach((name, i) => {
     const value = row[i] ?? null
-    const start = running.resets?.has(name) ? client.context.start.settings.values.get(name) : undefined
+    // A unit that failed has reset nothing.
+    const wasReset = !running.failed && running.resets?.has(name) === true
+    const start = wasReset ? client.context.start.settings.values.get(name) : undefined
     for (const map of [onServer, wanted]) {
       if (value === null) map.delete(name)
       else map.set(name, value)

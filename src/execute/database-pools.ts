@@ -35,6 +35,7 @@ export class DatabasePools {
   #config: Config
   #database: DatabaseConfig
   #catalog: Catalog | null = null
+  #basis: string
   #paused = false
 
   constructor(config: Config, database: DatabaseConfig, users: DatabaseUsers, services: PoolServices) {
@@ -42,6 +43,7 @@ export class DatabasePools {
     this.#database = database
     this.#users = users
     this.#services = services
+    this.#basis = this.#loginBasis
   }
 
   get all(): ReadonlyMap<string, Pool> {
@@ -51,7 +53,19 @@ export class DatabasePools {
   configure(config: Config, database: DatabaseConfig): void {
     this.#config = config
     this.#database = database
-    for (const pool of this.#pools.values()) pool.settings = this.#users.settingsOf(pool.options.user)
+    const basis = this.#loginBasis
+    const other = basis !== this.#basis
+    this.#basis = basis
+    for (const pool of this.#pools.values()) {
+      pool.settings = this.#users.settingsOf(pool.options.user)
+      if (other) pool.reconnect()
+    }
+  }
+
+  /** What connections log in with, but for the users' own secrets: others log in anew when it changes. */
+  get #loginBasis(): string {
+    const { server_user: user, server_password: password } = this.#database
+    return JSON.stringify([user, password, this.#config.server.tls.mode, this.#services.serverCa()])
   }
 
   setCatalog(catalog: Catalog): void {
@@ -182,16 +196,23 @@ export class DatabasePools {
 
   /** How a user's connections to a node log in. */
   login(shard: Shard, node: Node, user: string): Login {
-    const { mode } = this.#config.server.tls
-    const { name, server_user: serverUser, server_password: serverPassword } = this.#database
+    const now = (): DatabaseConfig => this.#database
+    const tls = (): Login['tls'] => ({ mode: this.#config.server.tls.mode, ca: this.#services.serverCa() })
     return {
       host: node.host,
       port: node.port,
-      tls: { mode, ca: this.#services.serverCa() },
       database: shard.dbname,
-      user: serverUser ?? user,
+      // As the configuration says when a connection is opened: the pool may be older.
+      get tls() {
+        return tls()
+      },
+      get user() {
+        return now().server_user ?? user
+      },
       secret: () =>
-        serverUser === undefined ? this.#services.serverSecret(name, user) : passwordSecret(serverPassword ?? null),
+        now().server_user === undefined
+          ? this.#services.serverSecret(now().name, user)
+          : passwordSecret(now().server_password ?? null),
     }
   }
 

@@ -1,9 +1,11 @@
 /** What a unit's statements do besides being answered: marks, pins, settings, DDL, commits. */
 import type { MarkSet } from '../../pool/marks.ts'
+import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { SessionCommand } from '../../router/plan.ts'
 import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
 import type { RunningUnit } from './running-unit.ts'
+import { isIdentity } from './settings.ts'
 import {
   OP_BIND,
   OP_DESCRIBE_STATEMENT,
@@ -36,7 +38,7 @@ export function noteEffects(executor: Executor, running: RunningUnit, link: Link
     if (plan === null) continue
     running.queries++
     const write = plan.access === 'write'
-    for (const command of plan.commands) noteCommand(executor, running, command)
+    for (const command of plan.commands) noteCommand(executor, running, command, link.server)
     if (running.commits || plan.mixed || (write && !inBlock)) running.mayCommit = true
     if (plan.changesCatalog) {
       if (inBlock) transaction.changesCatalog = true
@@ -64,17 +66,47 @@ function isCarried(name: string): boolean {
   return name !== '' && name !== 'seed' && !name.startsWith('transaction_')
 }
 
-function noteCommand(executor: Executor, running: RunningUnit, command: SessionCommand): void {
+function noteCommand(
+  executor: Executor,
+  running: RunningUnit,
+  command: SessionCommand,
+  server: ServerConnection,
+): void {
+  const { transaction } = executor
   if (command.kind === 'set' || command.kind === 'set-transaction') {
     const names = command.name === 'session characteristics' ? CHARACTERISTICS : [command.name]
-    for (const name of names.filter(isCarried)) {
-      running.settings = (running.settings ?? new Set()).add(name)
-      if (command.kind === 'set' && command.reset) running.resets = (running.resets ?? new Set()).add(name)
-      if (executor.transaction.state === 'open') executor.transaction.settings.add(name)
+    noteSettings(executor, running, names.filter(isCarried), command.kind === 'set' && command.reset)
+  } else if (command.kind === 'reset-all') {
+    running.resetAll = true
+    // Role and session authorization stay as they are.
+    const known = [...server.state.settings.values.keys(), ...executor.client.context.settings.values.keys()]
+    noteSettings(executor, running, known.filter(isIdentity), false)
+    noteSettings(
+      executor,
+      running,
+      known.filter(name => !isIdentity(name)),
+      true,
+    )
+  } else if (command.kind === 'savepoint') {
+    // ROLLBACK TO takes back what was set behind the savepoint.
+    noteSettings(executor, running, transaction.settings, false)
+  } else if (command.kind === 'commit' || command.kind === 'rollback') {
+    if (command.kind === 'commit') running.commits = true
+    if (command.chain) {
+      running.chains = true
+      noteSettings(executor, running, transaction.settings, false)
     }
-  } else if (command.kind === 'reset-all') running.resetAll = true
-  else if (command.kind === 'commit') running.commits = true
-  else if (command.kind === 'begin') running.begins = true
+  } else if (command.kind === 'begin') running.begins = true
+}
+
+/** Settings to be read back. `reset`: what the server takes for its default is what the session began with. */
+function noteSettings(executor: Executor, running: RunningUnit, names: Iterable<string>, reset: boolean): void {
+  for (const name of [...names]) {
+    running.settings = (running.settings ?? new Set()).add(name)
+    if (reset) running.resets = (running.resets ?? new Set()).add(name)
+    else running.resets?.delete(name)
+    if (executor.transaction.state === 'open') executor.transaction.settings.add(name)
+  }
 }
 
 /** Marks what will be written, before it is sent (soundness 22). */

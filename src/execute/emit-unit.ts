@@ -4,6 +4,7 @@ import { emitSteps } from './emit.ts'
 import { autoStatementFor, emitPrepared } from './emit-prepared.ts'
 import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
+import { cancelled } from './lost.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { answersParse } from './stale-statement.ts'
 import { OP_FLUSH, OP_SYNC, type Step } from './unit.ts'
@@ -32,6 +33,10 @@ export function emitPlainly(executor: Executor, running: RunningUnit, link: Link
   if (running.auto !== null && plan !== null) client.database.auto.failed(plan)
   client.output.discard(HOLD_PREPARED)
   running.again = false
+  if (running.cancelled) {
+    running.server = null
+    return executor.refuse(cancelled())
+  }
   running.plain = true
   emitUnit(executor, running, link)
 }

@@ -82,7 +82,10 @@ class Ranges {
 /** Sends the steps; `owner` gets the answers. */
 export function emitSteps(server: ServerConnection, owner: Owner, steps: readonly Step[]): void {
   // Before the unit: between an Execute and its Sync a COPY would choke on them.
-  if (server.state.prepared.hasEvicted) emitEvictions(server, owner)
+  if (server.state.prepared.hasEvicted) {
+    for (const { statement } of steps) if (statement !== null && statement.name !== '') isPrepared(server, statement)
+    emitEvictions(server, owner)
+  }
   const ranges = new Ranges(server)
   for (const step of steps) emitStep(server, owner, step, ranges)
   ranges.flush()

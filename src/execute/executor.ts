@@ -12,6 +12,7 @@ import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { poison, sync } from '../protocol/frontend-messages.ts'
 import { HOLD_REPLICA } from './client-output.ts'
 import { Answers, POISON, SCOUT } from './answers.ts'
+import { cancelUnit } from './cancel.ts'
 import type { ExecutorClient } from './client.ts'
 import { emitSilently } from './emit.ts'
 import { emitUnit } from './emit-unit.ts'
@@ -71,12 +72,21 @@ export class Executor {
     if (this.client.poolMode === 'statement' && unit.steps.some(begins)) {
       return this.#run(running, this.#withError(unit, errorFrom('statement_pooling')))
     }
-    if (this.client.limited && this.#quota.ask(unit, error => this.#mayRun(running, unit, error))) return
+    if (this.client.limited && this.#askQuota(running, unit)) return
     this.#run(running, unit)
   }
 
+  #askQuota(running: RunningUnit, unit: Unit): boolean {
+    return this.#quota.ask(
+      unit,
+      () => this.running === running,
+      error => this.#mayRun(running, unit, error),
+    )
+  }
+
   #mayRun(running: RunningUnit, unit: Unit, error: ShardwayError | null): void {
-    if (this.running !== running) return
+    // Its server may have been lost meanwhile, and the client been told.
+    if (this.running !== running || running.failed) return
     this.#run(running, error === null ? unit : this.#withError(unit, error))
   }
 
@@ -181,6 +191,11 @@ export class Executor {
     else this.client.unitEmitted()
   }
 
+  /** The server that a part waits for is gone. */
+  serverGone(): void {
+    this.#partWaits = false
+  }
+
   serverDrained(): void {
     this.client.serverDrained()
     if (!this.#partWaits) return
@@ -196,7 +211,7 @@ export class Executor {
       running.preludeBefore = transaction.prelude === null ? [] : [...transaction.prelude]
       emitSilently(link.server, this.answers, transaction.begin)
       for (const text of transaction.prelude ?? []) emitSilently(link.server, this.answers, text)
-      link.server.state.settings = this.client.context.settings
+      if (transaction.inside !== null) link.server.state.settings = transaction.inside
       transaction.to('open')
       transaction.shard = link.shard
       transaction.replica = running.watermark !== null
@@ -241,6 +256,7 @@ export class Executor {
   finish(): void {
     const { running } = this
     this.running = null
+    this.#partWaits = false
     this.#quota.done()
     this.links.releaseIdle()
     this.lastEndUs = nowUs()
@@ -256,20 +272,8 @@ export class Executor {
     return false
   }
 
-  /** The client asked to cancel what it waits for. */
   cancel(): void {
-    const { running } = this
-    if (running === null || running.reading || this.placement.laying.busy) return
-    if (this.placement.forget()) {
-      return this.refuse(new ShardwayError('cancelled', '57014', 'canceling statement due to user request'))
-    }
-    const link = running.server === null ? undefined : this.links.of(running.server)
-    if (link === undefined || running.commits) return
-    const { server, pool } = link
-    // While settings are read back all of the client's own is over.
-    const wanted = (): boolean =>
-      this.running === running && running.server === server && !running.reading && server.outstanding > 0
-    if (wanted()) this.client.environment.cancels.request(pool, server, wanted)
+    cancelUnit(this)
   }
 
   /** The client is gone. */

@@ -5,18 +5,27 @@
 import { internalQuery } from '../../pool/internal-query.ts'
 import type { Settings } from '../../pool/server-state.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
+import { IDLE } from '../protocol/codes.ts'
 import type { Executor } from './executor.ts'
 import { foreignStatement, internalParse } from './foreign-statement.ts'
 import type { Link } from './links.ts'
+import { QUERY_CANCELED, TRIES } from './read-back.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { settingsChange } from './settings.ts'
 import { prepareCompared, unseenStatement } from './stale-statement.ts'
 import type { Statement } from './statement.ts'
 
+type Callback = (error: ShardwayError | null) => void
+
+const SAVEPOINT = 'SAVEPOINT shardway_prepare'
+const BACK = 'ROLLBACK TO SAVEPOINT shardway_prepare; RELEASE SAVEPOINT shardway_prepare'
+
 export class Laying {
   readonly #executor: Executor
   /** A server is being made ready, or left: there is nothing to cancel. */
   busy = false
+  /** A statement is being prepared here, which may wait for locks as long as the client's own would. */
+  preparing: Link | null = null
 
   constructor(executor: Executor) {
     this.#executor = executor
@@ -42,6 +51,7 @@ export class Laying {
     const statement = running.unit.steps[at]?.statement ?? null
     if (statement === null) return this.#executor.emit(running, link)
     const { statements } = this.#executor.client.environment
+    this.preparing = link
     prepareCompared(
       link.server,
       statement,
@@ -52,12 +62,22 @@ export class Laying {
 
   /** A statement that was parsed under other settings means what it meant then (soundness 32): it is prepared under those. */
   #prepareForeign(running: RunningUnit, link: Link, statement: Statement): void {
-    this.#laySettings(running, link, statement.settings, () => {
-      internalParse(
-        link.server,
-        statement,
-        this.#then(running, link, () => this.lay(running, link)),
-      )
+    const { server } = link
+    const parse = (then: Callback): void => {
+      this.busy = false
+      this.preparing = link
+      internalParse(server, statement, then)
+    }
+    const again = this.#then(running, link, () => this.lay(running, link))
+    if (server.status === IDLE) return this.#laySettings(running, link, statement.settings, () => parse(again))
+    // In a block the settings may be the block's own (SET LOCAL): laid aside and back they would become the session's.
+    const change = settingsChange(server.state.settings, statement.settings)
+    this.#ask(link, `${SAVEPOINT}; ${change}`, error => {
+      if (error !== null) return again(error)
+      parse(refusal => {
+        if (server.closed) return again(refusal)
+        this.#ask(link, BACK, failure => again(refusal ?? failure))
+      })
     })
   }
 
@@ -67,17 +87,26 @@ export class Laying {
       server.state.settings = wanted
       then()
     })
-    internalQuery(server, settingsChange(server.state.settings, wanted), error => {
-      if (error !== null) server.destroy('settings could not be laid on the server')
-      laid(error)
+    this.#ask(link, settingsChange(server.state.settings, wanted), laid)
+  }
+
+  /** An error changes nothing on the server: outside a block one simple query is one transaction, and a block fails by it. */
+  #ask(link: Link, sql: string, callback: Callback, tries = TRIES): void {
+    const { server } = link
+    this.busy = true
+    internalQuery(server, sql, error => {
+      // Another session's statement_timeout may still be on the server, or a cancel request have come late.
+      const again = error?.sqlstate === QUERY_CANCELED && !server.closed && server.status === IDLE && tries > 1
+      if (again && !this.#executor.closed) return this.#ask(link, sql, callback, tries - 1)
+      callback(error)
     })
   }
 
   /** A callback that goes on after success. Of a replica's error the client hears nothing: its catalog may be behind. */
-  #then(running: RunningUnit, link: Link, next: () => void): (error: ShardwayError | null) => void {
-    this.busy = true
+  #then(running: RunningUnit, link: Link, next: () => void): Callback {
     return error => {
       this.busy = false
+      this.preparing = null
       const { closed, links, placement } = this.#executor
       if (closed) return
       if (error === null) return next()

@@ -13,33 +13,41 @@ export function leaveBlock(
   callback: (error: ShardwayError | null) => void,
 ): void {
   const { transaction } = executor
-  if (transaction.prelude === null || link.kept || link.server.status === IN_FAILED_TRANSACTION) {
+  if (transaction.prelude === null || link.pins !== null || link.server.status === IN_FAILED_TRANSACTION) {
     return callback(refusal)
   }
-  if (!transaction.hasRead) {
-    leave(executor, link)
-    return callback(null)
-  }
+  if (!transaction.hasRead) return leave(executor, link, callback)
   // Under other levels what was read belongs to the block's one snapshot. The level may come from the role or the database.
   internalQuery(link.server, 'SHOW transaction_isolation', (error, rows) => {
     if (executor.closed) return
     // Out of time, perhaps: what it did not say is taken for a level that forbids it.
     if (error !== null || rows[0]?.[0] !== 'read committed') return callback(refusal)
-    leave(executor, link)
-    callback(null)
+    leave(executor, link, callback)
   })
 }
 
-function leave(executor: Executor, link: Link): void {
+function leave(executor: Executor, link: Link, callback: (error: ShardwayError | null) => void): void {
   const { transaction, links } = executor
+  const { server } = link
+  const { outside } = transaction
   transaction.hasRead = false
+  transaction.inside = server.state.settings
   transaction.to('virtual')
+  if (link.kept) {
+    return internalQuery(server, 'ROLLBACK', error => {
+      if (executor.closed) return
+      if (error !== null) return server.destroy('ROLLBACK failed')
+      if (outside !== null) server.state.settings = outside.settings
+      callback(null)
+    })
+  }
   links.forget(link)
-  link.server.owner = null
-  internalQuery(link.server, 'ROLLBACK', error => {
-    if (error !== null) return link.server.destroy('ROLLBACK failed')
-    // What the preliminaries set is not tracked on this server any more.
-    link.server.state.dirty = true
-    link.pool.release(link.server)
+  server.owner = null
+  internalQuery(server, 'ROLLBACK', error => {
+    if (error !== null) return server.destroy('ROLLBACK failed')
+    // In doubt it is reset.
+    server.state.dirty = true
+    link.pool.release(server)
   })
+  callback(null)
 }

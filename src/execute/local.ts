@@ -188,7 +188,9 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
       client.output.frame(messages.commandComplete('UNLISTEN'))
       return
     case 'shardway-set':
-      client.context.setOption(command.name, command.value, command.local && transaction.state !== 'none')
+      if (command.local && transaction.state === 'none') {
+        warn(executor, '25P01', 'SET LOCAL can only be used in transaction blocks')
+      } else client.context.setOption(command.name, command.value, command.local)
       client.output.frame(messages.commandComplete(command.value === null ? 'RESET' : 'SET'))
       return
     case 'shardway-show':

@@ -13,6 +13,10 @@ export function outcomeUnknown(reason: string): ShardwayError {
   })
 }
 
+export function cancelled(): ShardwayError {
+  return new ShardwayError('cancelled', '57014', 'canceling statement due to user request')
+}
+
 function lostError(error: ShardwayError, mayCommit: boolean): ShardwayError {
   if (mayCommit) return outcomeUnknown(error.message)
   return new ShardwayError('server_lost', '08006', `the server connection was lost: ${error.message}`, {
@@ -32,6 +36,7 @@ export function serverLost(executor: Executor, server: ServerConnection, error: 
   closeMarks(transaction.marks, true)
   closeMarks(running?.marks ?? null, true)
   client.output.release(HOLD_MARKS | HOLD_CATALOG)
+  executor.serverGone()
   if (running === null || running.server !== server) {
     if (inBlock || kept) client.fatal(lostError(error, false))
     return

@@ -1,6 +1,6 @@
 /**
  * Finds the server for a unit: the one that the transaction or the unit has, else one from a pool, of the primary or of a
- * replica that may answer; and lays the session's settings on it before anything else of the session goes there.
+ * replica that may answer.
  */
 import type { Pool } from '../../pool/pool.ts'
 import type { Waiter } from '../../pool/waiting.ts'
@@ -16,6 +16,7 @@ import { Laying } from './laying.ts'
 import { Link } from './links.ts'
 import { dropParses } from './local.ts'
 import { leaveBlock } from './leave-block.ts'
+import { cancelled } from './lost.ts'
 import { notCaughtUp, readOnlyReplica, secondShard } from './placement-errors.ts'
 import { isFresh, replicaFor } from './replica-choice.ts'
 import type { RunningUnit } from './running-unit.ts'
@@ -166,8 +167,8 @@ export class Placement implements Waiter {
     this.#waiting = null
     const { running, client } = this.#executor
     if (running === null) return
-    if (error.code === 'query_wait_timeout') return client.fatal(error)
     if (running.watermark !== null) return this.onPrimary(running)
+    if (error.code === 'query_wait_timeout') return client.fatal(error)
     this.#executor.refuse(error)
   }
 
@@ -190,6 +191,7 @@ export class Placement implements Waiter {
       transaction.prelude = running.preludeBefore
       running.preludeBefore = null
     }
+    if (running.cancelled) return this.#executor.refuse(cancelled())
     this.#acquire(running, running.shard)
   }
 

@@ -18,8 +18,8 @@ export class QuotaGate {
     this.#client = client
   }
 
-  /** Calls back, later, with the refusal or null; false when there is nothing to ask about. */
-  ask(unit: Unit, callback: (error: ShardwayError | null) => void): boolean {
+  /** `isWanted`: asked with the answer, whether the unit still is the one under way. Calls back, later, with the refusal or null; false when there is nothing to ask about. */
+  ask(unit: Unit, isWanted: () => boolean, callback: (error: ShardwayError | null) => void): boolean {
     const statements = unit.steps.filter(counts).length
     if (statements === 0) return false
     const { environment, user, database } = this.#client
@@ -27,7 +27,7 @@ export class QuotaGate {
     environment.askStatements({ user, database: database.name, statements, slot }, refusal => {
       if (refusal === null && slot) {
         this.#slot = true
-        if (this.#closed) this.done()
+        if (this.#closed || !isWanted()) this.done()
       }
       if (!this.#closed) callback(refusal === null ? null : errorFor(refusal))
     })

@@ -9,9 +9,9 @@ import { notePins, PINS_QUERY } from './pin-causes.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { decidesPath, settingsQuery, showQuery } from './settings.ts'
 
-const QUERY_CANCELED = '57014'
+export const QUERY_CANCELED = '57014'
 /** The session's own statement_timeout, or a cancel request that came late, may end a question; not all of so many. */
-const TRIES = 10
+export const TRIES = 10
 
 /** `names`: settings to read. A server that cannot be asked is closed, and its client hears of that. */
 export function readBack(

@@ -21,6 +21,8 @@ export class RunningUnit {
   commits = false
   /** Set while a replica answers. */
   watermark: Watermark | null = null
+  /** Its client asked to cancel it: it is not run anywhere else. */
+  cancelled = false
   /** The replica failed before its first row: the primary answers. */
   retry = false
   /** Runs under a name that the proxy prepared; until its first row an error means that it runs once more, plainly. */
@@ -51,6 +53,8 @@ export class RunningUnit {
   settings: Set<string> | null = null
   resets: Set<string> | null = null
   resetAll = false
+  /** COMMIT or ROLLBACK AND CHAIN: the block that is open afterwards is another. */
+  chains = false
   /** Statements executed, for the statistics. */
   queries = 0
 

@@ -81,11 +81,17 @@ export class SessionContext {
     if (this.#options.transactionEnded()) this.#plan = null
   }
 
-  /** RESET ALL, DISCARD ALL: back to what the session began with. */
+  /** RESET ALL, for shardway.*. */
+  resetOptions(): void {
+    this.#options.reset()
+    this.#plan = null
+  }
+
+  /** DISCARD ALL: back to what the session began with. */
   reset(): void {
     this.settings = this.start.settings
     this.searchPath = this.start.searchPath
-    this.#options.reset()
+    this.resetOptions()
   }
 
   snapshot(): ContextSnapshot {

@@ -10,6 +10,11 @@ export function quoteLiteral(text: string): string {
   return text.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted
 }
 
+/** Who the session is: RESET ALL leaves it alone. */
+export function isIdentity(name: string): boolean {
+  return IDENTITY.includes(name)
+}
+
 /** Only names that Postgres itself would take as a setting; anything else never gets into a statement. */
 export function isSettingName(name: string): boolean {
   return /^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*$/i.test(name)
@@ -47,7 +52,7 @@ export function readPath(json: string | null): readonly string[] {
 
 /** A setting that the search path depends on. */
 export function decidesPath(name: string): boolean {
-  return name === 'search_path' || IDENTITY.includes(name)
+  return name === 'search_path' || isIdentity(name)
 }
 
 /** Reads them one row each, and no path. */

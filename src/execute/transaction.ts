@@ -11,6 +11,7 @@
  * shard: they are run again there.
  */
 import type { MarkSet } from '../../pool/marks.ts'
+import type { Settings } from '../../pool/server-state.ts'
 import type { ContextSnapshot } from './session-context.ts'
 import { IDLE, IN_FAILED_TRANSACTION, IN_TRANSACTION } from '../protocol/codes.ts'
 
@@ -44,6 +45,8 @@ export class Transaction {
   touchesPins = false
   /** What the session was before BEGIN: on a server that the block moves to, its preliminaries change it again from there. */
   outside: ContextSnapshot | null = null
+  /** What the server that the block left had by then: another has it when the preliminaries have run there. */
+  inside: Settings | null = null
   /** Settings that statements of the block named. */
   readonly settings = new Set<string>()
 
@@ -95,6 +98,7 @@ export class Transaction {
     this.touchesPins = false
     this.startedUs = 0
     this.outside = null
+    this.inside = null
     this.settings.clear()
   }
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { errorOf as ourError } from '../errors/codes.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
 import { errorOf } from '../protocol/backend-messages.ts'
+import type { DatabaseContext } from '../execute/database-context.ts'
 import type { CancelKey, Environment } from '../execute/environment.ts'
 import { isConsole } from '../auth/users.ts'
 import { ClientLogin } from '../session/client-login.ts'
@@ -145,6 +146,11 @@ export class WorkerClients {
     for (const session of [...this.sessions.values()]) {
       if (database === null || session.database.name === database) session.fatal(ourError('killed'))
     }
+  }
+
+  /** Ends the sessions of a database that is no more. */
+  endAll(database: DatabaseContext, error: ShardwayError): void {
+    for (const session of [...this.sessions.values()]) if (session.database === database) session.fatal(error)
   }
 
   drain(): void {

@@ -19,7 +19,7 @@ export function workerReport(worker: Worker): WorkerReport {
   return {
     worker: worker.index,
     pid: process.pid,
-    pools: pools.map(pool => poolReport(pool, sessions, now)),
+    pools: pools.map(pool => poolReport(pool, worker, sessions, now)),
     clients: [
       ...sessions.map(session => clientReport(session, worker.index, now)),
       ...[...worker.clients.consoles].map(([id, console]) => consoleReport(id, console, worker.index)),
@@ -33,14 +33,15 @@ export function workerReport(worker: Worker): WorkerReport {
   }
 }
 
-function poolReport(pool: Pool, sessions: readonly Session[], now: number): PoolReport {
+function poolReport(pool: Pool, { cancels }: Worker, sessions: readonly Session[], now: number): PoolReport {
   const { options } = pool
   let clientsActive = 0
   for (const session of sessions) {
     for (const link of session.executor.links.all()) if (link.pool === pool) clientsActive++
   }
-  let canceled = 0
-  for (const server of pool.servers) if (server.state.cancels > 0) canceled++
+  let beingCanceled = 0
+  // Nobody's already, but for the cancel requests that are still on their way there.
+  for (const { owner, state } of pool.servers) if (owner === null && state.cancels > 0) beingCanceled++
   return {
     database: options.database,
     user: options.user,
@@ -50,14 +51,14 @@ function poolReport(pool: Pool, sessions: readonly Session[], now: number): Pool
     size: pool.size,
     clientsActive,
     clientsWaiting: pool.waiting,
-    cancelsActive: canceled,
-    cancelsWaiting: 0,
+    cancelsActive: cancels.activeIn(pool),
+    cancelsWaiting: cancels.waitingIn(pool),
     serversActive: pool.active,
     serversIdle: pool.free.idle,
     serversUsed: pool.free.used,
     serversTested: pool.free.tested,
     serversLogin: pool.opening.connecting,
-    serversCanceled: canceled,
+    serversCanceled: beingCanceled,
     maxWaitUs: Math.round(pool.maxWaitUs(now)),
     mode: pool.settings.mode,
   }

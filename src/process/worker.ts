@@ -119,8 +119,10 @@ export class Worker implements Environment {
     }
     for (const [name, context] of this.#databases) {
       if (this.#config.databases.some(one => one.name === name)) continue
-      context.close(new ShardwayError('database_removed', '57P01', 'database removed'))
       this.#databases.delete(name)
+      const error = new ShardwayError('database_removed', '57P01', 'database removed')
+      this.clients.endAll(context, error)
+      context.close(error)
     }
   }
 

@@ -36,7 +36,6 @@ export const AUTHENTICATION = 0x52 // R
 export const PARAMETER_STATUS = 0x53 // S
 export const ROW_DESCRIPTION = 0x54 // T
 export const FUNCTION_RESPONSE = 0x56 // V
-export const COPY_BOTH_RESPONSE = 0x57 // W
 export const READY = 0x5a // Z
 export const NO_DATA = 0x6e // n
 export const PORTAL_SUSPENDED = 0x73 // s

@@ -4,11 +4,14 @@ import type { ClientTimes } from './timeouts.ts'
 
 export class ClientClock {
   readonly #executor: Executor
+  readonly #isBusy: () => boolean
   /** Since which tick the parts of a batch were all answered, while its Sync is to come. */
   #quietUs = 0
 
-  constructor(executor: Executor) {
+  /** `isBusy`: the part handed in last is not on its way yet. */
+  constructor(executor: Executor, isBusy: () => boolean) {
     this.#executor = executor
+    this.#isBusy = isBusy
   }
 
   /** Called at every tick. */
@@ -28,7 +31,7 @@ export class ClientClock {
     const { server, startedUs } = running
     const sentUs = server === null ? startedUs : server.state.requestAtMs * 1000
     // A COPY under way owes its CommandComplete: something is outstanding.
-    const quiet = !running.complete && server !== null && server.outstanding === 0
+    const quiet = !running.complete && !this.#isBusy() && (server === null || server.outstanding === 0)
     if (!quiet) this.#quietUs = 0
     else if (this.#quietUs < sentUs) this.#quietUs = now
     return {

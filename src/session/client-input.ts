@@ -38,6 +38,11 @@ export class ClientInput implements FrameHandler {
     this.#reader = new FrameReader(this, options.maxFrameBytes)
   }
 
+  /** A unit, or a part of one, is with the executor. */
+  get busy(): boolean {
+    return this.#blocked
+  }
+
   push(chunk: Buffer): void {
     this.#options.stats.bytesReceived += chunk.length
     try {
@@ -107,7 +112,9 @@ export class ClientInput implements FrameHandler {
     const streamed = this.#largeServer !== null
     this.#large = 0
     this.#largeServer = null
-    const { running } = this.#options.executor
+    const { running, links } = this.#options.executor
+    // A COPY that failed meanwhile left its server in the middle of this message.
+    if (running === null) links.releaseIdle()
     if ((type !== code.QUERY && type !== code.FUNCTION_CALL) || running === null) return
     if (!streamed || running.server === null) {
       // Refused, or its server was lost: what is still due is ReadyForQuery.
@@ -267,7 +274,8 @@ export class ClientInput implements FrameHandler {
   /** The part of the unit that was handed on is on its way; more of it may come. */
   partDone(): void {
     this.#blocked = false
-    if (this.#large !== 0) {
+    // The rest of a row goes on to its server, even when the COPY has failed meanwhile.
+    if (this.#large !== 0 && this.#large !== code.COPY_DATA) {
       const server = this.#options.executor.running?.server ?? null
       this.#passOn(server !== null && server.partial > 0 ? server : null)
     }

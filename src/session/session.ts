@@ -77,7 +77,7 @@ export class Session implements ExecutorClient, StepSources {
     this.steps = new Steps(this)
     this.poolMode = options.database.users.settingsOf(options.user).mode
     this.executor = new Executor(this)
-    this.#clock = new ClientClock(this.executor)
+    this.#clock = new ClientClock(this.executor, () => this.#input.busy)
     this.#input = new ClientInput({
       socket: options.socket,
       steps: this.steps,

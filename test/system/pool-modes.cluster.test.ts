@@ -180,3 +180,39 @@ describe('session mode on several shards', () => {
     await console.end()
   })
 })
+
+describe('session pooling over two shards', () => {
+  let system: System
+
+  beforeAll(async () => {
+    system = await startSystem({ workers: 1, oracle: false, sections: { pool: { mode: 'session' } } })
+  })
+  afterAll(async () => {
+    await system.stop()
+  })
+
+  it('keeps a server of each, and blocks find theirs', async () => {
+    const wire = await system.connect()
+    const pids = new Map<string, string | undefined>()
+    for (let round = 0; round < 2; round++) {
+      for (let id = 1; id <= 8; id++) {
+        await wire.run('BEGIN')
+        await wire.run("SET LOCAL work_mem = '3MB'")
+        await wire.run(`INSERT INTO customers (id, name) VALUES (${id}, 'c') ON CONFLICT (id) DO NOTHING`)
+        const [shard, pid, memory] =
+          rowsOf(
+            await wire.run(
+              `SELECT inet_server_port(), pg_backend_pid(), current_setting('work_mem') FROM customers WHERE id = ${id}`,
+            ),
+          )[0] ?? []
+        expect(memory).toBe('3MB')
+        expect(pids.get(String(shard)) ?? pid).toBe(pid)
+        pids.set(String(shard), pid ?? undefined)
+        await wire.run('COMMIT')
+        expect(await valueOf(wire, 'SHOW work_mem')).not.toBe('3MB')
+      }
+    }
+    expect(pids.size).toBe(2)
+    await wire.end()
+  })
+})

@@ -48,7 +48,7 @@ describe.each([
 
   it('settings that never existed, reset inside a block', async () => {
     await wire.run('BEGIN')
-    const messages = await wire.run('RESET nobody.knows_it')
+    const messages = await wire.query('RESET nobody.knows_it')
     expect(statusOf(messages)).toBe(errorOf(messages) === null ? 'T' : 'E')
     await wire.run('ROLLBACK')
     expect(await valueOf(wire, 'SELECT 1')).toBe('1')
@@ -64,7 +64,7 @@ describe.each([
         `SELECT set_config('work_mem', '${64 + i}MB', false)`,
         'SELECT pg_advisory_unlock_all()',
       ]) {
-        const messages = await wire.exchange(frames.query(sql))
+        const messages = await wire.query(sql)
         const error = errorOf(messages)
         expect(statusOf(messages)).toBe('I')
         if (error === null) continue
@@ -85,7 +85,7 @@ describe.each([
         'SELECT 1',
         'ROLLBACK',
       ]) {
-        const messages = await wire.exchange(frames.query(sql))
+        const messages = await wire.query(sql)
         const error = errorOf(messages)
         if (error !== null) expect(['57014', '25P02']).toContain(error['C'])
         failed.push(statusOf(messages) === 'E')
@@ -140,7 +140,7 @@ describe('a session that was refused something', () => {
     await wire.run('SET LOCAL shardway.shard = s1')
     expect(await valueOf(wire, 'SELECT count(*) FROM items')).toBe('0')
     await wire.run('COMMIT')
-    const messages = await wire.exchange(frames.query('TRUNCATE items'))
+    const messages = await wire.query('TRUNCATE items')
     expect(errorOf(messages)).toMatchObject({ C: '0A000' })
     await wire.end()
   })

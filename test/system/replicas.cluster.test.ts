@@ -3,7 +3,7 @@ import { waitFor } from '../../src/cluster/wait.ts'
 import { frames } from '../support/frames.ts'
 import { columnsOf, errorOf, rowsOf, valueOf as value } from '../support/messages.ts'
 import { startSystem, type System } from '../support/system.ts'
-import { Wire, WireError } from '../support/wire.ts'
+import { sendCancel, Wire, WireError } from '../support/wire.ts'
 
 /** Keys of both shards. */
 const KEYS = Array.from({ length: 12 }, (_, i) => i + 1)
@@ -133,6 +133,24 @@ describe.each([1, 2])('replicas, workers=%i', workers => {
       expect(await value(wire, 'SELECT id FROM late')).toBe('7')
     })
     await wire.run('DROP TABLE late')
+  })
+
+  it('a cancel of a read on a replica is its end', async () => {
+    const wire = await system.connect()
+    const long = "SELECT count(*) FROM pages, generate_series(1, 50000000) WHERE slug = 'still'"
+    const answer = wire.query(long)
+    const replicas = system.cluster.shards.map(shard => shard.replica.server)
+    await waitFor('a replica to run it', async () => {
+      const found = await Promise.all(
+        replicas.map(server =>
+          server.query("SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%50000000) WHERE slug%'"),
+        ),
+      )
+      return found.some(({ rows }) => rows.length > 0)
+    })
+    await sendCancel(system.target(), wire.pid, wire.secret)
+    expect(errorOf(await answer)).toMatchObject({ C: '57014' })
+    expect(await value(wire, 'SELECT 1')).toBe('1')
   })
 
   it('sessions racing: never back in time', { timeout: 120_000 }, async () => {
