@@ -22,7 +22,8 @@ export class PreparedList {
   limit = DEFAULT_COUNT
   readonly #entries = new Map<number, Entry>()
   #bytes = 0
-  #evicted: { readonly id: number; readonly entry: Entry }[] = []
+  /** To be closed before the next unit; those with an entry may come back until then. */
+  #evicted: { readonly id: number; readonly entry: Entry | null }[] = []
 
   get size(): number {
     return this.#entries.size
@@ -43,7 +44,7 @@ export class PreparedList {
 
   /** Prepared on the server, if only until the next unit. */
   isOnServer(id: number): boolean {
-    return this.#entries.has(id) || this.#evicted.some(one => one.id === id)
+    return this.#entries.has(id) || this.#evicted.some(one => one.id === id && one.entry !== null)
   }
 
   /** Used again: it becomes the youngest. False when the server does not have it. */
@@ -51,9 +52,10 @@ export class PreparedList {
     let entry = this.#entries.get(id)
     if (entry === undefined) {
       const at = this.#evicted.findIndex(one => one.id === id)
-      if (at < 0) return false
-      entry = this.#evicted.splice(at, 1)[0]?.entry
-      if (entry === undefined) return false
+      const evicted = this.#evicted[at]?.entry ?? null
+      if (evicted === null) return false
+      this.#evicted.splice(at, 1)
+      entry = evicted
       this.#bytes += entry.bytes
       entry.described = null
     } else this.#entries.delete(id)
@@ -68,7 +70,7 @@ export class PreparedList {
     this.#bytes += bytes
     for (const oldest of this.#entries.keys()) {
       if (oldest === id || (this.#entries.size <= this.limit && this.#bytes <= MAX_BYTES)) return
-      this.evict(oldest)
+      this.#evict(oldest)
     }
   }
 
@@ -81,17 +83,32 @@ export class PreparedList {
     if (entry !== undefined) entry.described = shape
   }
 
-  /** To be closed on the server; whoever uses it next has it prepared anew. */
-  evict(id: number): void {
+  #evict(id: number): void {
     const entry = this.#entries.get(id)
     if (entry === undefined) return
     this.drop(id)
     this.#evicted.push({ id, entry })
   }
 
+  /** It is of no use any more: it will be closed, and does not come back. */
+  giveUp(id: number): void {
+    if (!this.#entries.has(id)) return
+    this.drop(id)
+    this.#evicted.push({ id, entry: null })
+  }
+
+  /** Off every list; true when the server still has it, and it must be closed before its name is used again. */
+  takeOut(id: number): boolean {
+    const at = this.#evicted.findIndex(one => one.id === id)
+    if (at >= 0) this.#evicted.splice(at, 1)
+    const listed = this.#entries.has(id)
+    this.drop(id)
+    return listed || at >= 0
+  }
+
   /** A Close of it was not run after all. */
   keepEvicted(id: number): void {
-    this.#evicted.push({ id, entry: { bytes: 0, described: null } })
+    this.#evicted.push({ id, entry: null })
   }
 
   /** The server does not have it any more. */

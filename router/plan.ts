@@ -68,6 +68,16 @@ export type SessionCommand =
   /** Over several shards: the worker listens on each. `channel` null: all. */
   | { readonly kind: 'listen'; readonly channel: string }
   | { readonly kind: 'unlisten'; readonly channel: string | null }
+  /** Over several shards: the session prepares `text`. `types`: OIDs, 0 unknown. */
+  | { readonly kind: 'prepare'; readonly name: string; readonly types: readonly number[]; readonly text: string }
+  /** Over several shards. Where the name stands, bytes; constant arguments as text, undefined for others. */
+  | {
+      readonly kind: 'execute'
+      readonly name: string
+      readonly nameStart: number
+      readonly nameEnd: number
+      readonly values: readonly (string | null | undefined)[]
+    }
   /** DEALLOCATE name, or ALL (null): the session knows which statements are the protocol's. */
   | { readonly kind: 'deallocate'; readonly name: string | null }
 

@@ -3,12 +3,13 @@ import type { SessionCommand } from '../plan.ts'
 import type { Analysis, Env } from './analysis.ts'
 import { planCopy } from './copy.ts'
 import { planDefinition } from './ddl.ts'
+import { planExecute, planPrepare } from './prepare.ts'
 import { firm, needsShard, notAlone } from './problems.ts'
 import { bodyReach, emptyReach } from './reach.ts'
 import { applyReach, isDeclaredLocal } from './routines.ts'
 import { changesNames, checkSetting, planSet, shardwayName } from './settings.ts'
 import { planTransaction } from './transactions.ts'
-import { collectFacts, names } from './walk.ts'
+import { names } from './walk.ts'
 
 const ONE_SESSION = 'It lives in one server’s session, and the session has one on each shard.'
 
@@ -126,6 +127,12 @@ function planSession(a: Analysis, statement: Node, env: Env, alone: boolean): Se
     if (!alone) a.problem(firm('DEALLOCATE among several statements', 'Send it as a statement of its own.'))
     return { kind: 'deallocate', name: isall === true ? null : (name ?? '') }
   }
+  if ('PrepareStmt' in statement) return planPrepare(a, statement.PrepareStmt)
+  if ('ExecuteStmt' in statement) return planExecute(a, statement.ExecuteStmt)
+  const made = 'CreateTableAsStmt' in statement ? statement.CreateTableAsStmt.query : undefined
+  if (a.several && made !== undefined && 'ExecuteStmt' in made) {
+    a.problem(firm('CREATE TABLE AS EXECUTE', 'Write the statement itself behind AS.'))
+  }
   if (a.several && ('ListenStmt' in statement || 'UnlistenStmt' in statement)) return planListen(a, statement, alone)
   if (!planStateful(a, statement)) planDefinition(a, statement, env)
   return null
@@ -144,14 +151,7 @@ function planListen(a: Analysis, statement: Node, alone: boolean): SessionComman
 
 /** Statements whose effect outlives them in the session. False for any other. */
 function planStateful(a: Analysis, statement: Node): boolean {
-  if ('PrepareStmt' in statement) {
-    for (const range of collectFacts(statement).relations) a.visited.add(range)
-    sessionBound(a, 'PREPARE', 'prepare', 'Use prepared statements of the protocol, as drivers do.')
-  } else if ('ExecuteStmt' in statement) {
-    // PREPARE is what pins: without one, EXECUTE only finds nothing.
-    a.useAnything(true)
-    a.problem(firm('EXECUTE', 'Use prepared statements of the protocol, as drivers do.'))
-  } else if ('ListenStmt' in statement) {
+  if ('ListenStmt' in statement) {
     a.pinned('listen')
   } else if ('UnlistenStmt' in statement) {
     a.touchesPins = true
@@ -195,6 +195,9 @@ function planExplain(a: Analysis, explain: ExplainStmt, env: Env): SessionComman
   )
   const before = { writes: a.writes, changesCatalog: a.changesCatalog, pin: a.pin, uses: a.uses.length }
   planOne(a, query, env, true)
+  if (a.several && 'ExecuteStmt' in query) {
+    a.problem(firm('EXPLAIN EXECUTE', 'Explain the statement itself, with its values.'))
+  }
   if (analyze) {
     a.unsafe = true
     return null

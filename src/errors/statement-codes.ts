@@ -58,6 +58,14 @@ export const STATEMENT_CODES = {
     hint: 'The definition of a table has changed. Prepare the statement again.',
     remedy: 'Close the statement and prepare it again; drivers do so by themselves.',
   },
+  wrong_parameters: {
+    sqlstate: '42601',
+    severity: 'ERROR',
+    message: 'wrong number of parameters for prepared statement "{name}"',
+    meaning: 'As in Postgres: EXECUTE gives more or fewer arguments than the statement has parameters.',
+    hint: '',
+    remedy: 'Give as many arguments as the statement has parameters.',
+  },
   too_many_prepared: {
     sqlstate: '53400',
     severity: 'ERROR',

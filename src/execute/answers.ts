@@ -6,7 +6,7 @@ import type { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
 import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
-import { errorFields } from '../protocol/error-fields.ts'
+import { errorFields, movedPosition } from '../protocol/error-fields.ts'
 import { sync } from '../protocol/frontend-messages.ts'
 import { noteParameters, noteResult } from './descriptions.ts'
 import { HOLD_CATALOG, HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
@@ -18,6 +18,7 @@ import { emitPlainly } from './emit-unit.ts'
 import type { Executor } from './executor.ts'
 import { outcomeUnknown, serverLost } from './lost.ts'
 import type { RunningUnit } from './running-unit.ts'
+import { isRenamed } from './unit.ts'
 import { readBack } from './read-back.ts'
 import { noteSessionReset } from './session-reset.ts'
 
@@ -84,6 +85,11 @@ export class Answers implements Owner {
     client.database.stats.errors++
     running.failed = true
     running.mayCommit = false
+    if (!skipped && isRenamed(data)) {
+      const { nameStart, nameEnd } = data
+      client.output.frame(movedPosition(Buffer.from(buffer.subarray(start, end)), nameStart, nameEnd - nameStart))
+      return false
+    }
     if (!skipped) return true
     // Something that the proxy put before the client's messages failed, and with it the rest of the unit.
     client.output.write(Buffer.from(buffer.subarray(start, end)), 0, end - start)

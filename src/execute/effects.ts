@@ -12,6 +12,7 @@ import {
   OP_EXECUTE,
   OP_FUNCTION,
   OP_PARSE,
+  OP_PREPARE,
   OP_QUERY,
   type Step,
   type Unit,
@@ -162,7 +163,14 @@ export function preliminaryTexts(unit: Unit): string[] | null {
     // Parse and Describe run nothing, and are made good wherever the block moves to.
     // A portal with rows left would be lost with the block.
     if (step.op === OP_EXECUTE && step.buffer.readInt32BE(step.end - 4) !== 0) return null
-    if (step.plan === null || step.op === OP_PARSE || step.op === OP_DESCRIBE_STATEMENT || step.plan.movable) continue
+    if (
+      step.plan === null ||
+      step.op === OP_PARSE ||
+      step.op === OP_PREPARE ||
+      step.op === OP_DESCRIBE_STATEMENT ||
+      step.plan.movable
+    )
+      continue
     if (step.plan.command === null || !PRELIMINARY.has(step.plan.command.kind)) return null
     if (step.op === OP_QUERY) texts.push(step.buffer.toString('utf8', step.start + 5, step.end - 1))
     else if (step.op === OP_EXECUTE && step.statement !== null) {

@@ -32,7 +32,7 @@ export function preparedPlan(running: RunningUnit): Plan | null {
   const first = unit.steps[0]
   const plan = first?.plan
   if (first === undefined || plan === undefined || plan === null || !plan.preparable) return null
-  if (first.op === OP_QUERY) return plan.parse === null ? null : plan
+  if (first.op === OP_QUERY) return plan.parse === null || first.statement !== null ? null : plan
   return isOneExtendedStatement(unit.steps) ? plan : null
 }
 

@@ -34,10 +34,13 @@ import {
   OP_FLUSH,
   OP_FUNCTION,
   OP_PARSE,
+  OP_PREPARE,
   OP_QUERY,
   OP_SYNC,
   type Step,
 } from './unit.ts'
+
+const prepared = messages.commandComplete('PREPARE')
 
 /** Data of a Parse's queue entry: what is undone when it fails. */
 export interface ParseEntry {
@@ -105,8 +108,14 @@ export function emitSilently(server: ServerConnection, owner: Owner, sql: string
 function emitStep(server: ServerConnection, owner: Owner, step: Step, ranges: Ranges): void {
   const { statement } = step
   switch (step.op) {
+    case OP_PREPARE:
+      if (statement === null) return
+      ensurePrepared(server, owner, statement, ranges)
+      ranges.flush()
+      return server.local(owner, prepared, statement)
     case OP_QUERY:
-      server.expect(KIND_QUERY, owner)
+      if (statement !== null) ensurePrepared(server, owner, statement, ranges)
+      server.expect(KIND_QUERY, owner, statement === null ? null : step)
       server.state.unnamed = 0
       return ranges.add(step.buffer, step.start, step.end)
     case OP_FUNCTION:

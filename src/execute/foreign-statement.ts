@@ -3,14 +3,14 @@
  * a literal such as `timestamptz '2020-01-01'` was read at Parse (soundness 32).
  */
 import { internalRequest } from '../../pool/internal-query.ts'
-import { KIND_PARSE, KIND_SYNC } from '../../pool/request-queue.ts'
+import { KIND_CLOSE, KIND_PARSE, KIND_SYNC } from '../../pool/request-queue.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { Settings } from '../../pool/server-state.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
-import { sync } from '../protocol/frontend-messages.ts'
+import { closeStatement, sync } from '../protocol/frontend-messages.ts'
 import { hasStatement, parseFor, register } from './emit.ts'
-import type { Statement } from './statement.ts'
-import { OP_BIND, OP_DESCRIBE_STATEMENT, type Step } from './unit.ts'
+import { serverNameOf, type Statement } from './statement.ts'
+import { OP_BIND, OP_DESCRIBE_STATEMENT, OP_QUERY, type Step } from './unit.ts'
 
 /** The first statement that the steps use, that was parsed under other settings and is not on the server. */
 export function foreignStatement(
@@ -19,7 +19,7 @@ export function foreignStatement(
   settings: Settings,
 ): Statement | null {
   for (const { op, statement } of steps) {
-    if (statement === null || (op !== OP_BIND && op !== OP_DESCRIBE_STATEMENT)) continue
+    if (statement === null || (op !== OP_BIND && op !== OP_DESCRIBE_STATEMENT && op !== OP_QUERY)) continue
     if (statement.settings.signature !== settings.signature && !hasStatement(server, statement)) return statement
   }
   return null
@@ -30,7 +30,13 @@ export function internalParse(
   statement: Statement,
   callback: (error: ShardwayError | null) => void,
 ): void {
-  internalRequest(server, [KIND_PARSE, KIND_SYNC], Buffer.concat([parseFor(server, statement), sync]), error => {
+  const kinds = [KIND_PARSE, KIND_SYNC]
+  const messages = [parseFor(server, statement), sync]
+  if (server.state.prepared.takeOut(statement.id)) {
+    kinds.unshift(KIND_CLOSE)
+    messages.unshift(closeStatement(serverNameOf(statement)))
+  }
+  internalRequest(server, kinds, Buffer.concat(messages), error => {
     if (error === null) register(server, statement)
     callback(error)
   })

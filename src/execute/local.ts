@@ -14,6 +14,7 @@ import {
   OP_EXECUTE,
   OP_FUNCTION,
   OP_PARSE,
+  OP_PREPARE,
   OP_QUERY,
   OP_SYNC,
   type Step,
@@ -98,7 +99,8 @@ export function countLocal(executor: Executor, unit: Unit): void {
 
 /** Parse messages that nobody will answer: their names stand for nothing. */
 export function dropParses(client: Executor['client'], steps: readonly Step[]): void {
-  for (const step of steps) if (step.op === OP_PARSE && step.statement !== null) client.parseDropped(step.statement)
+  for (const step of steps)
+    if ((step.op === OP_PARSE || step.op === OP_PREPARE) && step.statement !== null) client.parseDropped(step.statement)
 }
 
 function answerStep(executor: Executor, step: Step): void {

@@ -20,7 +20,15 @@ import { cancelled } from './lost.ts'
 import { notCaughtUp, readOnlyReplica, secondShard } from './placement-errors.ts'
 import { isFresh, replicaFor } from './replica-choice.ts'
 import type { RunningUnit } from './running-unit.ts'
-import { OP_CLOSE_STATEMENT, OP_DESCRIBE_STATEMENT, OP_FLUSH, OP_PARSE, OP_SYNC, type Unit } from './unit.ts'
+import {
+  OP_CLOSE_STATEMENT,
+  OP_DESCRIBE_STATEMENT,
+  OP_FLUSH,
+  OP_PARSE,
+  OP_PREPARE,
+  OP_SYNC,
+  type Unit,
+} from './unit.ts'
 
 /** How long a statement of a READ ONLY block waits for its replica to catch up with an acknowledged write. */
 const CATCH_UP_US = 10_000_000
@@ -248,6 +256,7 @@ function isScout(unit: Unit): boolean {
     unit.steps.every(
       ({ op }) =>
         op === OP_PARSE ||
+        op === OP_PREPARE ||
         op === OP_DESCRIBE_STATEMENT ||
         op === OP_CLOSE_STATEMENT ||
         op === OP_FLUSH ||

@@ -11,7 +11,7 @@ import type { ShardwayError } from '../errors/shardway-error.ts'
 import { ROW_DESCRIPTION } from '../protocol/codes.ts'
 import type { SeenFields } from '../protocol/error-fields.ts'
 import { closeStatement, describeStatement, sync } from '../protocol/frontend-messages.ts'
-import { isPrepared, parseFor, register } from './emit.ts'
+import { parseFor, register } from './emit.ts'
 import type { RunningUnit } from './running-unit.ts'
 import type { SharedStatements } from './shared-statements.ts'
 import { serverNameOf, type Statement } from './statement.ts'
@@ -32,7 +32,7 @@ export function isStale(fields: SeenFields): boolean {
 
 /** The server closes it with its next unit; whoever uses it next has it prepared anew. */
 export function giveUp(server: ServerConnection, statement: Statement): void {
-  server.state.prepared.evict(statement.id)
+  server.state.prepared.giveUp(statement.id)
 }
 
 /** True when the unit runs nothing but `statement`, once at most, as it was parsed, and tells the client its result type. */
@@ -86,9 +86,8 @@ export function prepareCompared(
   const name = serverNameOf(statement)
   const kinds = [KIND_PARSE, KIND_DESCRIBE, KIND_SYNC]
   const messages = [parseFor(server, statement), describeStatement(name), sync]
-  if (isPrepared(server, statement)) {
+  if (server.state.prepared.takeOut(statement.id)) {
     // What the server has may be of before the DDL: what it says now decides.
-    server.state.prepared.drop(statement.id)
     kinds.unshift(KIND_CLOSE)
     messages.unshift(closeStatement(name))
   }

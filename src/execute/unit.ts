@@ -17,6 +17,8 @@ export const OP_CLOSE_PORTAL = 7
 export const OP_FUNCTION = 8
 export const OP_SYNC = 9
 export const OP_FLUSH = 10
+/** SQL-level PREPARE that the session itself carries: `statement` is prepared, and its tag answered. */
+export const OP_PREPARE = 11
 
 /** One message of the client's, understood. */
 export interface Step {
@@ -30,7 +32,10 @@ export interface Step {
   readonly shard: number
   readonly slots: readonly number[]
   readonly statement: Statement | null
-  /** Bind and Describe: where the statement's name stands. */
+  /**
+   * Bind and Describe: where the statement's name stands. EXECUTE: where its name ends in the text as it is sent and as the client
+   * wrote it, characters.
+   */
   readonly nameStart: number
   readonly nameEnd: number
   /** Bytes of the message behind `end` that are passed on when they come; such a step is its unit's last. */
@@ -44,4 +49,9 @@ export interface Unit {
   readonly simple: boolean
   /** Raised by the proxy after the last step; the client gets it behind the answers to the steps. */
   readonly error: ShardwayError | null
+}
+
+/** For data of the entries in a server's queue: an EXECUTE, which is sent with another name. */
+export function isRenamed(data: unknown): data is Step {
+  return typeof data === 'object' && data !== null && 'moreBytes' in data
 }

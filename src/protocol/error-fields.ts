@@ -30,3 +30,26 @@ export function errorFields(buffer: Buffer, start: number, end: number): SeenFie
   }
   return { severity: nonLocalised || severity, sqlstate, message, routine }
 }
+
+const POSITION = 0x50
+
+/**
+ * The frame with its position, counted in characters from 1, moved by `by` when it lies behind `from`: for texts that the proxy
+ * has changed there.
+ */
+export function movedPosition(frame: Buffer, from: number, by: number): Buffer {
+  let offset = 5
+  while (offset < frame.length && frame[offset] !== 0) {
+    const stop = frame.indexOf(0, offset + 1)
+    if (stop < 0) return frame
+    const position = frame[offset] === POSITION ? Number(frame.toString('latin1', offset + 1, stop)) : 0
+    if (position > from) {
+      const moved = Buffer.from(String(position + by))
+      const out = Buffer.concat([frame.subarray(0, offset + 1), moved, frame.subarray(stop)])
+      out.writeUInt32BE(out.length - 1, 1)
+      return out
+    }
+    offset = stop + 1
+  }
+  return frame
+}

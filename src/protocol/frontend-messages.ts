@@ -19,6 +19,11 @@ export function query(sql: string): Buffer {
   return typed(QUERY, Buffer.from(`${sql}\0`, 'utf8'))
 }
 
+/** The same from the pieces of its text. */
+export function queryOf(text: readonly Buffer[]): Buffer {
+  return typed(QUERY, Buffer.concat([...text, Buffer.from([0])]))
+}
+
 export function password(body: Buffer): Buffer {
   return typed(PASSWORD, body)
 }

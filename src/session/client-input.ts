@@ -4,7 +4,7 @@
  */
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
-import type { Step, Unit } from '../execute/unit.ts'
+import { OP_SYNC, type Step, type Unit } from '../execute/unit.ts'
 import * as code from '../protocol/codes.ts'
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
 import { type Frame, Inbox, isCopy } from './inbox.ts'
@@ -171,7 +171,7 @@ export class ClientInput implements FrameHandler {
         hint: 'Send Sync first.',
       })
     }
-    this.#run(() => [this.#options.steps.query(buffer, start, end, moreBytes)], moreBytes === 0)
+    this.#run(() => this.#options.steps.query(buffer, start, end, moreBytes), moreBytes === 0)
     this.#options.steps.queryRan()
   }
 
@@ -184,7 +184,8 @@ export class ClientInput implements FrameHandler {
       if (!(caught instanceof ShardwayError) || caught.sqlstate === '08P01') throw caught
       error = caught
     }
-    this.#hand({ steps, complete, simple: true, error })
+    // What the session makes of a text by itself has its own Sync.
+    this.#hand({ steps, complete, simple: steps.at(-1)?.op !== OP_SYNC, error })
   }
 
   #hand(unit: Unit): void {

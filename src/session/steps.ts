@@ -2,7 +2,7 @@
  * Turns the client's messages into steps: finds their plans and shards, keeps the client's statement and portal names.
  * Throws ShardwayError for what a server would refuse, or what the router must.
  */
-import type { Plan } from '../../router/plan.ts'
+import type { Plan, SessionCommand } from '../../router/plan.ts'
 import { ANY_SHARD, type Router } from '../../router/router.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import {
@@ -29,6 +29,7 @@ import { ONE_SHARD_HEAD_BYTES, opaqueStep, shardOfHead, tooLarge } from './large
 import { renames } from './renaming.ts'
 import { makeStep, NO_SLOTS, slotsOf } from './make-step.ts'
 import { isOfStatement, nameOf, zeroAt } from './message-strings.ts'
+import { executeStep, parsedOf, prepareSteps, refuseInParse, refuseOwnHints } from './sql-statements.ts'
 import { violation } from './startup-packet.ts'
 
 const NO_TYPES: readonly number[] = []
@@ -66,17 +67,34 @@ export class Steps {
     return this.#sources.router.shardCount === 1 ? ONE_SHARD_HEAD_BYTES : limitBytes
   }
 
-  query(buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
+  query(buffer: Buffer, start: number, end: number, moreBytes = 0): readonly Step[] {
     const { router } = this.#sources
     if (moreBytes > 0) {
       if (router.shardCount > 1) throw tooLarge(end - start + moreBytes)
-      return opaqueStep(true, buffer, start, end, moreBytes)
+      return [opaqueStep(true, buffer, start, end, moreBytes)]
     }
     const textEnd = end - 1
     if (end - start < 6 || buffer[textEnd] !== 0) throw violation('invalid message format')
     const plan = this.#find(buffer, start + 5, textEnd)
+    const { command } = plan
+    if (command?.kind === 'prepare') return this.#prepare(plan, command)
+    if (command?.kind === 'execute') return [this.#executeNamed(plan, command, buffer.subarray(start + 5, textEnd))]
     const shard = router.resolve(plan, buffer, null, NO_TYPES)
-    return makeStep(OP_QUERY, buffer, start, end, plan, shard, slotsOf(router, plan), null)
+    return [makeStep(OP_QUERY, buffer, start, end, plan, shard, slotsOf(router, plan), null)]
+  }
+
+  #prepare(plan: Plan, command: Extract<SessionCommand, { kind: 'prepare' }>): readonly Step[] {
+    refuseOwnHints(plan, this.#sources.context.plan.hints)
+    const parsed = parsedOf(command)
+    const inner = this.#find(parsed.rest, 0, parsed.textLength)
+    return prepareSteps(inner, this.#add(parsed))
+  }
+
+  #executeNamed(plan: Plan, command: Extract<SessionCommand, { kind: 'execute' }>, text: Buffer): Step {
+    refuseOwnHints(plan, this.#sources.context.plan.hints)
+    const statement = this.statements.lookUp(command.name)
+    const inner = this.#find(statement.rest, 0, statement.textLength)
+    return executeStep(this.#sources.router, command, text, statement, inner)
   }
 
   /** The client's simple query ended whatever portals there were; the unnamed statement goes too. */
@@ -153,6 +171,7 @@ export class Steps {
     // Also when this one fails: servers drop the unnamed statement first.
     if (name === '') this.statements.forget('')
     const plan = this.#find(buffer, nameEnd + 1, textEnd)
+    refuseInParse(plan)
     const types =
       count === 0 ? NO_TYPES : Array.from({ length: count }, (_, i) => buffer.readUInt32BE(textEnd + 3 + 4 * i))
     const rest = Buffer.from(buffer.subarray(nameEnd + 1, end))
