@@ -1,7 +1,7 @@
 /** What comes back from servers for one client: forwarded as it is, looked at only where the session's state hangs on it. */
 import type { Owner } from '../../pool/owner.ts'
-import { KIND_CLOSE, KIND_LOCAL, KIND_MASK, KIND_PARSE } from '../../pool/request-queue.ts'
-import type { LocalAnswer, ServerConnection } from '../../pool/server-connection.ts'
+import { KIND_MASK } from '../../pool/request-queue.ts'
+import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
@@ -11,9 +11,9 @@ import { sync } from '../protocol/frontend-messages.ts'
 import { noteParameters, noteResult } from './descriptions.ts'
 import { HOLD_CATALOG, HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import { giveUp, isStale, mayPrepareAnew } from './stale-statement.ts'
-import { isStatement, type Statement } from './statement.ts'
-import type { ParseEntry } from './emit.ts'
+import { isStatement } from './statement.ts'
 import { mayRunAgain } from './emit-prepared.ts'
+import { leavesPortal, requestDropped } from './dropped.ts'
 import { emitPlainly } from './emit-unit.ts'
 import type { Executor } from './executor.ts'
 import { outcomeUnknown, serverLost } from './lost.ts'
@@ -33,6 +33,9 @@ const NO_NAMES: readonly string[] = []
 
 export class Answers implements Owner {
   readonly #executor: Executor
+  /** The next request that is dropped is the one that gave the error; if it was a Bind, its portal is there all the same. */
+  #first = false
+  #madePortal = false
 
   constructor(executor: Executor) {
     this.#executor = executor
@@ -69,6 +72,8 @@ export class Answers implements Owner {
     client.copyEnded()
     if (data === POISON) return false
     const fields = errorFields(buffer, start, end)
+    this.#first = true
+    this.#madePortal = leavesPortal(fields)
     const worthAnother = mayRunAgain(fields.sqlstate)
     const held = client.output.holding
     if ((held & HOLD_REPLICA) !== 0 && running.watermark !== null && running.complete && worthAnother) {
@@ -148,19 +153,13 @@ export class Answers implements Owner {
   }
 
   onRequestDropped(server: ServerConnection, kind: number, data: unknown): void {
-    const base = kind & KIND_MASK
-    if (this.#executor.queryDropped(base)) return
-    if (base === KIND_CLOSE && typeof data === 'number') server.state.prepared.keepEvicted(data)
-    if (base === KIND_LOCAL) {
-      const { undo } = data as LocalAnswer
-      if (undo !== null && !this.#runsAgain) this.#executor.client.parseDropped(undo as Statement)
-      return
-    }
-    if (base !== KIND_PARSE || data === null) return
-    const { statement, client } = data as ParseEntry
-    if (statement.name === '') server.state.unnamed = 0
-    else server.state.prepared.drop(statement.id)
-    if (client && !this.#runsAgain) this.#executor.client.parseDropped(statement)
+    if (this.#executor.queryDropped(kind & KIND_MASK)) return
+    const first = this.#first
+    this.#first = false
+    requestDropped(this.#executor.client, server, kind, data, {
+      undoes: !this.#runsAgain,
+      leavesPortal: first && this.#madePortal,
+    })
   }
 
   get #runsAgain(): boolean {

@@ -33,6 +33,8 @@ export interface ExecutorClient {
   serverDrained(): void
   /** A Parse of the client's own failed or was never run. */
   parseDropped(statement: Statement): void
+  /** A Bind of the statement was never run. */
+  bindDropped(statement: Statement): void
   /** DISCARD ALL or DEALLOCATE ALL. */
   statementsGone(): void
   hasStatement(name: string): boolean

@@ -137,9 +137,11 @@ function emitStep(server: ServerConnection, owner: Owner, step: Step, ranges: Ra
       if (statement.name === '') return ranges.add(step.buffer, step.start, step.end)
       return ranges.send(describeStatement(serverNameOf(statement)))
     case OP_DESCRIBE_PORTAL:
+      if (isEmpty(step)) return answer(server, owner, messages.noData, ranges)
       server.expect(KIND_DESCRIBE, owner)
       return ranges.add(step.buffer, step.start, step.end)
     case OP_EXECUTE:
+      if (isEmpty(step)) return answer(server, owner, messages.emptyQueryResponse, ranges)
       server.expect(KIND_EXECUTE, owner)
       return ranges.add(step.buffer, step.start, step.end)
     case OP_CLOSE_PORTAL:
@@ -156,6 +158,16 @@ function emitStep(server: ServerConnection, owner: Owner, step: Step, ranges: Ra
       return ranges.add(step.buffer, step.start, step.end)
     default:
   }
+}
+
+/** A portal of an empty query, which may have been bound where no server was: it does nothing, and Postgres answers it everywhere. */
+function isEmpty({ plan }: Step): boolean {
+  return plan?.tier === 'empty'
+}
+
+function answer(server: ServerConnection, owner: Owner, frame: Buffer, ranges: Ranges): void {
+  ranges.flush()
+  server.local(owner, frame)
 }
 
 function emitParse(server: ServerConnection, owner: Owner, step: Step, statement: Statement, ranges: Ranges): void {

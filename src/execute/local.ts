@@ -97,10 +97,13 @@ export function countLocal(executor: Executor, unit: Unit): void {
   if (ran > 0 && unit.complete && executor.transaction.state === 'none') stats.transactions++
 }
 
-/** Parse messages that nobody will answer: their names stand for nothing. */
+/** Parse and Bind messages that nobody will answer: their names stand for nothing. */
 export function dropParses(client: Executor['client'], steps: readonly Step[]): void {
-  for (const step of steps)
-    if ((step.op === OP_PARSE || step.op === OP_PREPARE) && step.statement !== null) client.parseDropped(step.statement)
+  for (const { op, statement } of steps) {
+    if (statement === null) continue
+    if (op === OP_PARSE || op === OP_PREPARE) client.parseDropped(statement)
+    else if (op === OP_BIND) client.bindDropped(statement)
+  }
 }
 
 function answerStep(executor: Executor, step: Step): void {

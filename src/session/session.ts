@@ -157,6 +157,10 @@ export class Session implements ExecutorClient, StepSources {
     this.steps.statements.dropped(statement)
   }
 
+  bindDropped(statement: Statement): void {
+    this.steps.bindDropped(statement)
+  }
+
   statementsGone(): void {
     this.steps.statements.clear()
   }

@@ -102,6 +102,10 @@ export class Steps {
     this.statements.forget('')
   }
 
+  bindDropped(statement: Statement): void {
+    for (const [name, portal] of this.#portals) if (portal.statement === statement) this.#portals.delete(name)
+  }
+
   transactionEnded(): void {
     if (this.#portals.size > 0) this.#portals.clear()
   }
