@@ -1,9 +1,11 @@
 /** Connections of the control user: health, watermarks, catalogs, the mirror. Never on the data path. */
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'pg'
 import type { Config } from '../src/config/schema.ts'
+import { ControlGuard } from './control-guard.ts'
 
 export interface ControlTarget {
   readonly host: string
@@ -22,7 +24,8 @@ export interface ControlOptions {
 
 function tlsOptions(tls: ControlOptions['tls'], host: string): ConnectionOptions {
   const ca = tls.ca === undefined ? {} : { ca: readFileSync(tls.ca) }
-  if (tls.mode === 'verify-full') return { ...ca, servername: host }
+  // An address is no server name: pg then holds the certificate against the host.
+  if (tls.mode === 'verify-full') return isIP(host) === 0 ? { ...ca, servername: host } : ca
   if (tls.mode === 'verify-ca') return { ...ca, checkServerIdentity: () => undefined }
   return { rejectUnauthorized: false }
 }
@@ -54,16 +57,21 @@ function innerOf(client: Client): Inner {
   return (client as unknown as { connection?: Inner }).connection ?? {}
 }
 
-/** pg's parser throws on messages that are malformed, out of the socket's event: that would end the process. */
+/**
+ * pg's parser throws on messages that are malformed, out of the socket's event: that would end the process. What it would not
+ * even throw on, the guard finds before it.
+ */
 function surviveGarbage(client: Client): void {
   const inner = innerOf(client)
   const attach = inner.attachListeners?.bind(inner)
   if (attach === undefined) return
   inner.attachListeners = stream => {
+    const guard = new ControlGuard()
     const emit = stream.emit.bind(stream) as (event: string | symbol, ...values: unknown[]) => boolean
     stream.emit = (event: string | symbol, ...values: unknown[]): boolean => {
       if (event !== 'data') return emit(event, ...values)
       try {
+        if (values[0] instanceof Buffer) guard.check(values[0])
         return emit(event, ...values)
       } catch (error) {
         stream.destroy(error instanceof Error ? error : new Error(String(error)))

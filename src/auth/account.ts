@@ -64,10 +64,14 @@ export class Account {
     return this.#keep(derived)
   }
 
-  /** Derives all verifiers ahead, off the event loop: otherwise a user's first login takes visibly longer than a stranger's. */
+  /**
+   * Derives all verifiers ahead, off the event loop: otherwise a user's first login takes visibly longer than a stranger's.
+   * For a stranger the same work is done, for nothing.
+   */
   async warm(): Promise<void> {
-    if (this.#verifiers !== null || this.plain.length === 0) return
     const { salt, iterations } = this.#terms()
+    if (!this.exists) return void (await makeVerifierAsync('', iterations, salt))
+    if (this.#verifiers !== null || this.plain.length === 0) return
     const derived: Verifier[] = []
     for (const password of this.plain) derived.push(await makeVerifierAsync(password, iterations, salt))
     if (this.#verifiers === null) this.#keep(derived)

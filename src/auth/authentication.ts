@@ -22,14 +22,22 @@ export interface AuthenticationOptions {
   readonly secrets?: ServerSecrets
 }
 
+interface Likeness {
+  readonly iterations: number
+  /** It has a verifier: under method md5 it is asked for SCRAM. */
+  readonly scram: boolean
+  /** Its verifier is derived at each login. */
+  readonly plain: boolean
+}
+
 export class Authentication {
   readonly users: Users
   readonly #method: Config['auth']['method']
   readonly #hba: Hba
   readonly #query: UserQuery | null
   readonly secrets: ServerSecrets
-  /** What unknown users show where the servers' verifiers are seen: as many as the last one found. */
-  #iterations: number
+  /** What strangers look like where users are looked up on the servers: like the last one that was found there. */
+  #likeness: Likeness
 
   constructor({ config, hba, seed, query, secrets = new ServerSecrets() }: AuthenticationOptions) {
     this.users = new Users(config, seed)
@@ -37,7 +45,7 @@ export class Authentication {
     this.#hba = new Hba(hba ?? [])
     this.#query = query
     this.secrets = secrets
-    this.#iterations = this.users.iterations
+    this.#likeness = { iterations: this.users.iterations, scram: this.users.scramOnly, plain: false }
   }
 
   /** @throws ShardwayError where a rule, or the lack of one, shuts the client out. */
@@ -64,10 +72,14 @@ export class Authentication {
 
   async #look(name: string, database: string, query: UserQuery): Promise<Account> {
     const secret = await query.find(database, name)
-    if (secret === null) return this.users.stranger(name, this.#iterations)
-    const account = this.users.found(name, secret)
-    await account.warm()
-    this.#iterations = account.stored[0]?.iterations ?? this.#iterations
+    const account =
+      secret === null ? this.users.stranger(name, this.#likeness.iterations) : this.users.found(name, secret)
+    if (account.exists) {
+      const iterations = account.stored[0]?.iterations ?? this.#likeness.iterations
+      this.#likeness = { iterations, scram: account.stored.length > 0, plain: account.plain.length > 0 }
+    }
+    // The work is the same for both: the time until the client is asked would tell who exists.
+    if (this.#likeness.plain) await account.warm()
     return account
   }
 
@@ -79,7 +91,8 @@ export class Authentication {
   /** As in Postgres, method md5 means SCRAM for who has a verifier. */
   #asksMd5(account: Account): boolean {
     if (account.stored.length > 0) return false
-    return account.plain.length + account.hashes.length > 0 || !this.users.scramOnly
+    if (account.plain.length + account.hashes.length > 0) return true
+    return this.#query === null || this.users.get(account.name) !== null ? !this.users.scramOnly : !this.#likeness.scram
   }
 
   admits(account: Account, database: string): boolean {

@@ -87,12 +87,13 @@ export class UserQuery {
     return asked
   }
 
-  /** A login failed by what was cached: it may have been changed on the server meanwhile. */
+  /**
+   * A login failed by what was cached: it may have been changed on the server meanwhile. "No such user" is forgotten too:
+   * answered from the cache at the next try, it would come sooner than the question to who exists.
+   */
   forget(database: string, user: string): void {
     const target = this.#options.targetOf(database)
-    if (target === null) return
-    const name = `${placeOf(target)}\0${user}`
-    if (this.#cache.get(name)?.secret !== null) this.#cache.delete(name)
+    if (target !== null) this.#cache.delete(`${placeOf(target)}\0${user}`)
   }
 
   /** A reload has brought another one: what runs is still answered. */

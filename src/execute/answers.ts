@@ -206,7 +206,7 @@ export class Answers implements Owner {
   #scoutDone(server: ServerConnection, running: RunningUnit): void {
     const executor = this.#executor
     const link = executor.links.of(server)
-    if (link !== undefined && !link.kept) executor.links.release(link)
+    if (link !== undefined && !link.kept && executor.transaction.state !== 'open') executor.links.release(link)
     running.scout = false
     running.server = null
     if (running.failed && executor.transaction.state === 'virtual') executor.transaction.to('failed')

@@ -94,6 +94,9 @@ export class Placement implements Waiter {
         return this.#executor.refuse(new ShardwayError('server_lost', '08006', 'the server is gone'))
       // A block that has failed answers everything alike: its server does it.
       const here = shard === ANY_SHARD || shard === link.shard || link.server.status === IN_FAILED_TRANSACTION
+      // The block may still move to the shard that Bind will name.
+      running.scout =
+        !unit.complete && isScout(unit) && transaction.isMovable && link.server.status !== IN_FAILED_TRANSACTION
       if (here) return this.#emitFresh(running, link)
       const second = secondShard(this.#shardName(link.shard), this.#shardName(shard))
       const left = (error: ShardwayError | null): void => {

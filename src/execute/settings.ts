@@ -87,8 +87,9 @@ function commandLineOptions(text: string): [string, string][] {
   let word: string | null = null
   for (let i = 0; i < text.length; i++) {
     const char = text[i] ?? ''
-    if (char === '\\' && i + 1 < text.length) word = (word ?? '') + (text[++i] ?? '')
-    else if (/\s/.test(char)) {
+    // One at the very end stands for nothing.
+    if (char === '\\') word = (word ?? '') + (text[++i] ?? '')
+    else if (/[ \t\n\v\f\r]/.test(char)) {
       if (word !== null) words.push(word)
       word = null
     } else word = (word ?? '') + char

@@ -60,6 +60,11 @@ export class Transaction {
     return this.#state === 'failed' ? IN_FAILED_TRANSACTION : IN_TRANSACTION
   }
 
+  /** Nothing but preliminaries ran on the block's server. */
+  get isMovable(): boolean {
+    return this.#state === 'open' && this.prelude !== null && !this.replica
+  }
+
   to(state: TransactionState): void {
     if (state === this.#state) return
     if (!TRANSITIONS[this.#state].includes(state)) {

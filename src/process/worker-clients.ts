@@ -1,5 +1,4 @@
 /** The clients of a worker: from the socket that the control process hands over to the session's end. */
-import { timingSafeEqual } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { errorOf as ourError } from '../errors/codes.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
@@ -14,7 +13,7 @@ import { secretBytes } from '../session/negotiate.ts'
 import { ConsoleSession } from '../session/console-session.ts'
 import type { Session } from '../session/session.ts'
 import { welcome } from '../session/welcome.ts'
-import { newCancelKey } from './cancel-keys.ts'
+import { isSecret, newCancelKey } from './cancel-keys.ts'
 import type { Refusal, ToControl } from './messages.ts'
 
 export interface WorkerClientsOptions {
@@ -130,9 +129,7 @@ export class WorkerClients {
 
   cancel(pid: number, secret: string): void {
     const session = this.#byKey.get(pid)
-    const given = Buffer.from(secret, 'hex')
-    if (session === undefined || given.length !== session.key.secret.length) return
-    if (timingSafeEqual(given, session.key.secret)) session.executor.cancel()
+    if (session !== undefined && isSecret(Buffer.from(secret, 'hex'), session.key.secret)) session.executor.cancel()
   }
 
   /** Ends a client of any kind. */

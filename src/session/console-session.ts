@@ -9,6 +9,8 @@ import type { Environment } from '../execute/environment.ts'
 import type { LoggedIn } from './logged-in.ts'
 
 const MAX_COMMAND_BYTES = 1024 * 1024
+/** More than that is left unread while a statement is under way. Up to there it is seen when the client goes. */
+const MAX_KEPT_BYTES = 64 * 1024
 /** OID and size on the wire. */
 const TYPES = { text: [25, -1], int4: [23, 4], int8: [20, 8], numeric: [1700, -1] } as const
 
@@ -23,8 +25,8 @@ export class ConsoleSession implements FrameHandler {
   readonly connectedAtMs = Date.now()
   requestAtMs = Date.now()
   readonly #reader: FrameReader
-  #waiting: string[] = []
-  #busy = false
+  /** Came while a statement was under way. */
+  #keptBytes = 0
 
   constructor(login: LoggedIn, environment: Environment, onClosed: () => void) {
     const { socket, database } = login
@@ -53,8 +55,16 @@ export class ConsoleSession implements FrameHandler {
   }
 
   #onData(chunk: Buffer): void {
+    if (this.#reader.held) {
+      this.#keptBytes += chunk.length
+      if (this.#keptBytes > MAX_KEPT_BYTES) this.socket.pause()
+    }
+    this.#read(() => this.#reader.push(chunk))
+  }
+
+  #read(work: () => void): void {
     try {
-      this.#reader.push(chunk)
+      work()
     } catch (error) {
       if (!(error instanceof ShardwayError)) throw error
       this.end(error)
@@ -62,6 +72,7 @@ export class ConsoleSession implements FrameHandler {
   }
 
   onFrame(type: number, buffer: Buffer, start: number, end: number): void {
+    if (this.socket.writableEnded) return
     if (type === code.TERMINATE) {
       this.socket.end()
       return
@@ -73,8 +84,38 @@ export class ConsoleSession implements FrameHandler {
         }),
       )
     }
-    this.#waiting.push(buffer.toString('utf8', start + 5, Math.max(start + 5, end - 1)))
-    if (!this.#busy) this.#next()
+    const sql = buffer.toString('utf8', start + 5, Math.max(start + 5, end - 1))
+    this.requestAtMs = Date.now()
+    // One at a time, and none before the answer to the last one has found room: what the client says waits meanwhile.
+    this.#reader.hold()
+    if (sql.trim() === '') {
+      this.socket.write(Buffer.concat([messages.emptyQueryResponse, messages.ready(code.IDLE)]))
+      return this.#answered()
+    }
+    this.#environment.console(sql, this.user, this.database, result => {
+      if (this.socket.destroyed) return
+      if (result instanceof Error) {
+        const error = result instanceof ShardwayError ? result : new ShardwayError('internal', 'XX000', result.message)
+        this.socket.write(Buffer.concat([messages.errorOf(error), messages.ready(code.IDLE)]))
+      } else this.socket.write(encode(result))
+      this.#answered()
+    })
+  }
+
+  #answered(): void {
+    if (this.socket.writableNeedDrain) {
+      this.socket.once('drain', () => this.#goOn())
+      return
+    }
+    // Never from within the frame: thousands of empty statements in one packet would be as many calls deep.
+    setImmediate(() => this.#goOn())
+  }
+
+  #goOn(): void {
+    if (this.socket.destroyed) return
+    this.#keptBytes = 0
+    this.#read(() => this.#reader.release())
+    if (!this.#reader.held) this.socket.resume()
   }
 
   onLargeFrame(): void {
@@ -85,25 +126,6 @@ export class ConsoleSession implements FrameHandler {
 
   largeHeadBytes(): number {
     return 0
-  }
-
-  #next(): void {
-    const sql = this.#waiting.shift()
-    this.#busy = sql !== undefined
-    if (sql === undefined) return
-    this.requestAtMs = Date.now()
-    if (sql.trim() === '') {
-      this.socket.write(Buffer.concat([messages.emptyQueryResponse, messages.ready(code.IDLE)]))
-      return this.#next()
-    }
-    this.#environment.console(sql, this.user, this.database, result => {
-      if (this.socket.destroyed) return
-      if (result instanceof Error) {
-        const error = result instanceof ShardwayError ? result : new ShardwayError('internal', 'XX000', result.message)
-        this.socket.write(Buffer.concat([messages.errorOf(error), messages.ready(code.IDLE)]))
-      } else this.socket.write(encode(result))
-      this.#next()
-    })
   }
 
   /** Ends the connection with this error as the last message. */

@@ -226,16 +226,20 @@ describe('users of the servers ([auth] query), passed through', () => {
   })
 })
 
+/** Counts how often it is asked. */
+const OWN_QUERY = `SELECT l.name, l.secret FROM (SELECT pg_catalog.nextval('public.asked') AS n OFFSET 0) a
+  LEFT JOIN public.logins l ON l.name = $1 AND a.n > 0`
+
 describe('a query of one’s own', () => {
   let system: System
   beforeAll(async () => {
     system = await startSystem({
       workers: 1,
       oracle: false,
-      sections: { auth: { method: 'md5', query: 'SELECT name, secret FROM public.logins WHERE name = $1' } },
+      sections: { auth: { method: 'md5', query: OWN_QUERY } },
       users: [{ name: 'app', password: 'app', admin: true }],
     })
-    await system.cluster.shards[0]!.primary.server.query(`CREATE TABLE logins (name text, secret text);
+    await system.cluster.shards[0]!.primary.server.query(`CREATE TABLE logins (name text, secret text); CREATE SEQUENCE asked;
       INSERT INTO logins VALUES ('plain', 'plain-word'), ('fives', 'md5' || md5('fives-word' || 'fives')), ('null', null),
         ('twice', 'twice-word'), ('twice', 'twice-word'), ('empty', '')`)
   })
@@ -256,6 +260,21 @@ describe('a query of one’s own', () => {
     ] as const) {
       expect(await refusal(system.connect({ user, password }))).toMatchObject({ C: '28P01' })
     }
+  })
+
+  it('is asked as often for who exists as for who does not', async () => {
+    const { server } = system.cluster.shards[0]!.primary
+    const asked = async (user: string): Promise<number[]> => {
+      const counts: number[] = []
+      for (let i = 0; i < 3; i++) {
+        await refusal(system.connect({ user, password: 'wrong' }))
+        const { rows } = await server.query('SELECT last_value::int AS count FROM asked')
+        counts.push((rows[0] as { count: number }).count)
+      }
+      return counts.map(count => count - (counts[0] ?? 0))
+    }
+    expect(await asked('fives')).toEqual([0, 1, 2])
+    expect(await asked('nobody')).toEqual([0, 1, 2])
   })
 
   it('that fails is 57P03, with nothing of the reason', async () => {

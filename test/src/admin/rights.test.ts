@@ -26,6 +26,9 @@ describe('rights', () => {
     for (const command of COMMANDS) {
       await expect(runConsole(command.name, context)).rejects.toMatchObject({ sqlstate: '42501' })
     }
+    for (const sql of ["SET client_encoding TO 'UTF8'", 'SHOW server_version', '']) {
+      await expect(runConsole(sql, context)).rejects.toMatchObject({ sqlstate: '42501' })
+    }
   })
 
   it('SHOW HELP lists what may be run', async () => {
