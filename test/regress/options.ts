@@ -1,0 +1,53 @@
+import { parseArgs } from 'node:util'
+
+/** `again` is a second direct run: what differs there differs by nature. */
+export const RUNS = ['direct', 'again', 'session', 'transaction'] as const
+export type RunName = (typeof RUNS)[number]
+
+export interface RegressOptions {
+  readonly runs: readonly RunName[]
+  /** Null: the whole schedule. */
+  readonly tests: readonly string[] | null
+  readonly workers: number
+  readonly limitSeconds: number
+}
+
+export const USAGE = `npm run test:regress -- [options]
+
+  --runs A,B       of ${RUNS.join(', ')} (all); 'direct' is compared with, and taken from the last time if not named
+  --tests A,B      files of the schedule, in its order, instead of all. Most need test_setup
+  --workers N      Shardway's data processes (1)
+  --limit SECONDS  for one file (300)
+
+Only a run of everything leaves a result under test/regress/results/. Outputs and whole diffs lie in .cache/regress/.
+`
+
+export function readOptions(args: readonly string[]): RegressOptions | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      runs: { type: 'string' },
+      tests: { type: 'string' },
+      workers: { type: 'string' },
+      limit: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+  if (values.help === true) return 'help'
+  const named = values.runs?.split(',')
+  const unknown = named?.find(name => !(RUNS as readonly string[]).includes(name))
+  if (unknown !== undefined) throw new Error(`--runs: ${RUNS.join(', ')}, not '${unknown}'`)
+  return {
+    runs: RUNS.filter(name => named?.includes(name) ?? true),
+    tests: values.tests?.split(',') ?? null,
+    workers: whole('workers', values.workers, 1),
+    limitSeconds: whole('limit', values.limit, 300),
+  }
+}
+
+function whole(name: string, text: string | undefined, absent: number): number {
+  if (text === undefined) return absent
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: a whole number above 0, not '${text}'`)
+  return value
+}
