@@ -105,7 +105,7 @@ function answerStep(executor: Executor, step: Step): void {
   const { output } = executor.client
   const { plan } = step
   const runs = step.op === OP_FUNCTION || (plan !== null && plan.tier !== 'empty')
-  if (executor.transaction.state === 'failed' && runs && !endsBlock(plan)) throw aborted()
+  if (executor.transaction.state === 'failed' && runs && !endsBlock(plan)) throw plan?.unread ?? aborted()
   // No cursor of SQL's either, in a block that no server has.
   if (plan === null && (step.op === OP_EXECUTE || step.op === OP_DESCRIBE_PORTAL)) throw noPortal(step)
   switch (step.op) {
