@@ -7,21 +7,15 @@ import { projectRoot } from '../../src/cluster/project-root.ts'
 import { closeSupervisor } from '../../src/cluster/supervisor.ts'
 import { VERSION } from '../../src/observe/version.ts'
 import { openArena } from './arena.ts'
-import { compareRuns, type Difference } from './compare.ts'
-import { readOptions, type RegressOptions, type RunName, USAGE } from './options.ts'
-import { type Report, type RunResult, toMarkdown } from './report.ts'
+import { compareRuns } from './compare.ts'
+import { keepRun, keptRun, outputsOf } from './kept-runs.ts'
+import { readOptions, type RegressOptions, type RunName, RUNS, USAGE } from './options.ts'
+import { type Report, type RunResult, shortened, toMarkdown } from './report.ts'
 import { runSchedule } from './run-schedule.ts'
 import { readSchedule } from './schedule.ts'
 import { bringSuite, type Suite } from './suite.ts'
 
-interface Ran {
-  readonly seconds: number
-  readonly late: readonly string[]
-  readonly errors: readonly string[]
-}
-
 const say = (line: string): void => console.log(`regress: ${line}`)
-const outputsOf = (run: RunName): string => join(projectRoot(), '.cache/regress', run)
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2))
@@ -42,54 +36,62 @@ async function main(): Promise<number> {
 }
 
 async function regress(options: RegressOptions, signal: AbortSignal): Promise<number> {
-  const start = new Date()
   const binaries = findBinaries()
   if (toolPath(binaries, 'psql') === undefined) throw new Error(`no psql beside the server in ${binaries.bin}`)
   const suite = await bringSuite(binaries, say, signal)
   const all = readSchedule(await readFile(join(suite.folder, 'parallel_schedule'), 'utf8'))
   const tests = all.filter(test => options.tests?.includes(test) ?? true)
-  const results: RunResult[] = []
   for (const run of options.runs) {
-    const ran = await runOnce(run, options, { binaries, suite, tests, signal })
+    await runOnce(run, options, { binaries, suite, tests, signal })
     if (signal.aborted) {
       say('ended early, nothing is judged')
       return 130
     }
-    if (run === 'direct') continue
-    const again = run === 'again' || !existsSync(outputsOf('again')) ? null : outputsOf('again')
-    const comparison = await compareRuns(tests, outputsOf('direct'), outputsOf(run), again)
-    const { equal, unstable, different } = comparison
-    await writeDiff(run, different)
-    say(`${run}: ${equal.length} equal, ${unstable.length} as unstable as direct runs, ${different.length} different`)
-    if (different.length > 0) say(`${run}: ${different.map(({ test }) => test).join(', ')}`)
-    results.push({ run, ...ran, comparison })
   }
-  if (options.tests !== null || options.runs.length < 4) return 0
+  const results = await judge(tests)
+  const direct = await keptRun('direct')
+  const versions = [direct, ...results].map(run => run?.postgres)
+  const whole = options.tests === null && results.length === RUNS.length - 1 && direct !== null
+  if (!whole || versions.some(version => version !== binaries.version)) return 0
   await writeResult({
-    start: start.toISOString(),
-    end: new Date().toISOString(),
     shardway: VERSION,
     postgres: binaries.version,
-    workers: options.workers,
     regressLibrary: suite.libraries !== null,
     files: tests.length,
+    direct,
     runs: results,
   })
   return 0
 }
 
-async function runOnce(
-  run: RunName,
-  options: RegressOptions,
-  given: {
-    readonly binaries: Binaries
-    readonly suite: Suite
-    readonly tests: readonly string[]
-    readonly signal: AbortSignal
-  },
-): Promise<Ran> {
+/** Every run that the cache holds of these files, against the direct one. */
+async function judge(tests: readonly string[]): Promise<readonly RunResult[]> {
+  const results: RunResult[] = []
+  for (const run of RUNS) {
+    const kept = run === 'direct' ? null : await keptRun(run)
+    if (kept === null || kept.files !== tests.length) continue
+    const again = run === 'again' || !existsSync(outputsOf('again')) ? null : outputsOf('again')
+    const comparison = await compareRuns(tests, outputsOf('direct'), outputsOf(run), again)
+    const { equal, unstable, different } = comparison
+    const text = different.map(({ test, hunks }) => `=== ${test}\n${hunks.join('\n')}\n`).join('\n')
+    await writeFile(join(outputsOf(run), 'all.diff'), text)
+    say(`${run}: ${equal.length} equal, ${unstable.length} as unstable as direct runs, ${different.length} different`)
+    if (different.length > 0) say(`${run}: ${different.map(({ test }) => test).join(', ')}`)
+    results.push({ run, ...kept, comparison })
+  }
+  return results
+}
+
+interface Given {
+  readonly binaries: Binaries
+  readonly suite: Suite
+  readonly tests: readonly string[]
+  readonly signal: AbortSignal
+}
+
+async function runOnce(run: RunName, options: RegressOptions, given: Given): Promise<void> {
   const { binaries, suite, tests, signal } = given
-  const start = performance.now()
+  const start = new Date()
   const arena = await openArena(run, options)
   try {
     const late = await runSchedule({
@@ -102,25 +104,33 @@ async function runOnce(
       say: line => say(`${run}: ${line}`),
       stopped: () => signal.aborted,
     })
+    if (signal.aborted) return
     const lines = arena.shardway?.lines ?? []
-    const errors = lines.filter(line => /"log\.level":"(error|fatal)"/.test(line))
     await writeFile(join(outputsOf(run), 'shardway.log'), lines.map(line => `${line}\n`).join(''))
-    return { seconds: Math.round((performance.now() - start) / 1000), late, errors }
+    await keepRun(run, {
+      start: start.toISOString(),
+      seconds: Math.round((Date.now() - start.getTime()) / 1000),
+      postgres: binaries.version,
+      files: tests.length,
+      workers: options.workers,
+      late: [...late],
+      errors: lines.filter(line => /"log\.level":"(error|fatal)"|internal error/.test(line)),
+    })
   } finally {
     await arena.stop()
   }
 }
 
-async function writeDiff(run: RunName, different: readonly Difference[]): Promise<void> {
-  const text = different.map(({ test, hunks }) => `=== ${test}\n${hunks.join('\n')}\n`).join('\n')
-  await writeFile(join(outputsOf(run), 'all.diff'), text)
-}
-
 async function writeResult(report: Report): Promise<void> {
   const folder = join(projectRoot(), 'test/regress/results')
   await mkdir(folder, { recursive: true })
-  const base = join(folder, `postgres-${report.postgres}-${report.start.slice(0, 10)}`)
-  await writeFile(`${base}.json`, `${JSON.stringify(report, null, 2)}\n`)
+  const starts = report.runs.map(({ start }) => start).toSorted()
+  const base = join(folder, `postgres-${report.postgres}-${(starts.at(-1) ?? '').slice(0, 10)}`)
+  const runs = report.runs.map(({ comparison, ...rest }) => ({
+    ...rest,
+    comparison: { ...comparison, different: comparison.different.map(shortened) },
+  }))
+  await writeFile(`${base}.json`, `${JSON.stringify({ ...report, runs }, null, 2)}\n`)
   await writeFile(`${base}.md`, toMarkdown(report))
   say(`${base}.md`)
 }

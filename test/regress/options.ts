@@ -14,12 +14,13 @@ export interface RegressOptions {
 
 export const USAGE = `npm run test:regress -- [options]
 
-  --runs A,B       of ${RUNS.join(', ')} (all); 'direct' is compared with, and taken from the last time if not named
+  --runs A,B       of ${RUNS.join(', ')} (all). Those not named count as they ran last
   --tests A,B      files of the schedule, in its order, instead of all. Most need test_setup
   --workers N      Shardway's data processes (1)
   --limit SECONDS  for one file (300)
 
-Only a run of everything leaves a result under test/regress/results/. Outputs and whole diffs lie in .cache/regress/.
+When all four have run the whole schedule the result goes to test/regress/results/. Outputs and whole diffs lie in
+.cache/regress/.
 `
 
 export function readOptions(args: readonly string[]): RegressOptions | 'help' {
