@@ -102,7 +102,7 @@ async function runOnce(run: RunName, options: RegressOptions, given: Given): Pro
       limitMs: options.limitSeconds * 1000,
       outputs: outputsOf(run),
       say: line => say(`${run}: ${line}`),
-      stopped: () => signal.aborted,
+      signal,
     })
     if (signal.aborted) return
     const lines = arena.shardway?.lines ?? []

@@ -2,7 +2,7 @@
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Binaries } from '../../src/cluster/binaries.ts'
-import { makePrivateFolder } from '../../src/cluster/run-as.ts'
+import { makePrivateFolder, makeTemporaryFolder } from '../../src/cluster/run-as.ts'
 import { plainEnvironment, supervisor } from '../../src/cluster/supervisor.ts'
 import type { Target } from './arena.ts'
 import type { Suite } from './suite.ts'
@@ -16,20 +16,19 @@ export interface Pass {
   /** Where the outputs are kept. */
   readonly outputs: string
   readonly say: (line: string) => void
-  readonly stopped: () => boolean
+  readonly signal: AbortSignal
 }
 
 /** Resolves with the files that took longer than the limit: their psql was killed. */
 export async function runSchedule(pass: Pass): Promise<readonly string[]> {
-  const { binaries, suite, tests, outputs } = pass
-  // One path for all runs: the tests print it. The server and psql both write there.
-  const build = join(suite.folder, '..', 'regress-build')
-  await rm(build, { recursive: true, force: true })
-  makePrivateFolder(build, binaries.runAs)
+  const { binaries, tests, outputs } = pass
+  // The server and psql both write there. No test prints the path.
+  const build = makeTemporaryFolder('shardway-regress-', binaries.runAs)
+  supervisor().discardAtEnd(build)
   makePrivateFolder(join(build, 'results'), binaries.runAs)
   const late: string[] = []
   for (const test of tests) {
-    if (pass.stopped()) break
+    if (pass.signal.aborted) break
     const start = performance.now()
     const inTime = await runFile(pass, test, build)
     if (!inTime) late.push(test)
@@ -40,12 +39,12 @@ export async function runSchedule(pass: Pass): Promise<readonly string[]> {
   for (const test of tests) {
     await cp(join(build, 'results', `${test}.out`), join(outputs, `${test}.out`)).catch(() => undefined)
   }
-  await rm(build, { recursive: true, force: true })
+  await supervisor().discard(build)
   return late
 }
 
 async function runFile(pass: Pass, test: string, build: string): Promise<boolean> {
-  const { binaries, suite, target, limitMs } = pass
+  const { binaries, suite, target, limitMs, signal } = pass
   const psql = join(binaries.bin, 'psql')
   const child = await supervisor().start('/bin/sh', {
     args: [
@@ -63,6 +62,7 @@ async function runFile(pass: Pass, test: string, build: string): Promise<boolean
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<false>(resolve => {
     timer = setTimeout(() => resolve(false), limitMs)
+    signal.addEventListener('abort', () => resolve(false), { once: true })
   })
   const inTime = await Promise.race([child.exited.then(() => true), late])
   clearTimeout(timer)
