@@ -14,8 +14,6 @@ export interface Suite {
   readonly libraries: string | null
 }
 
-const SUITES = ['', '-updates'] as const
-
 export async function bringSuite(binaries: Binaries, say: (line: string) => void, signal: AbortSignal): Promise<Suite> {
   // The server opens files of it, so it lies where the server's user can enter.
   const folder = join(cacheFolder(binaries.runAs), `regress-${binaries.version}`)
@@ -57,11 +55,7 @@ async function unpack({ major, version }: Binaries, work: string, signal: AbortS
 
 async function sourceApt(work: string, signal: AbortSignal): Promise<readonly string[]> {
   const { stdout } = await runCommand('sh', ['-c', '. /etc/os-release; printf %s "$VERSION_CODENAME"'], { signal })
-  return await privateApt(
-    work,
-    SUITES.map(suffix => stdout + suffix),
-    signal,
-  )
+  return await privateApt(work, [stdout, `${stdout}-updates`], signal, true)
 }
 
 /** regress.so as pg_regress wants it, and beside it the server's own modules that the tests load from the same folder. */
