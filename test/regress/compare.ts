@@ -14,6 +14,8 @@ export interface Comparison {
   /** Equal but for lines in which two direct runs differ as well. */
   readonly unstable: readonly string[]
   readonly different: readonly Difference[]
+  /** Not run, or not to the end. */
+  readonly missing: readonly string[]
 }
 
 /** `again` is null where no second direct run is to be had. */
@@ -26,11 +28,11 @@ export async function compareRuns(
   const equal: string[] = []
   const unstable: string[] = []
   const different: Difference[] = []
+  const missing: string[] = []
   for (const test of tests) {
     const file = `${test}.out`
-    const missing = [direct, other].find(folder => !existsSync(join(folder, file)))
-    if (missing !== undefined) {
-      different.push({ test, hunks: ['no output'] })
+    if ([direct, other].some(folder => !existsSync(join(folder, file)))) {
+      missing.push(test)
       continue
     }
     const found = await hunksOf(join(direct, file), join(other, file), 0)
@@ -43,7 +45,7 @@ export async function compareRuns(
     if (found.every(hunk => places.has(placeOf(hunk)))) unstable.push(test)
     else different.push({ test, hunks: await hunksOf(join(direct, file), join(other, file), 3) })
   }
-  return { equal, unstable, different }
+  return { equal, unstable, different, missing }
 }
 
 /** The direct run's lines that a hunk without context is about. */

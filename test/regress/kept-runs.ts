@@ -10,8 +10,6 @@ const kept = z.object({
   start: z.string(),
   seconds: z.number(),
   postgres: z.string(),
-  /** Of the whole schedule, or of the files that were asked for. */
-  files: z.number(),
   workers: z.number(),
   /** Files that took longer than the limit: their psql was killed. */
   late: z.array(z.string()),

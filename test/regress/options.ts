@@ -8,6 +8,8 @@ export interface RegressOptions {
   readonly runs: readonly RunName[]
   /** Null: the whole schedule. */
   readonly tests: readonly string[] | null
+  /** Left out, and named as not run. */
+  readonly skip: readonly string[]
   readonly workers: number
   readonly limitSeconds: number
 }
@@ -16,10 +18,11 @@ export const USAGE = `npm run test:regress -- [options]
 
   --runs A,B       of ${RUNS.join(', ')} (all). Those not named count as they ran last
   --tests A,B      files of the schedule, in its order, instead of all. Most need test_setup
+  --skip A,B       files to leave out; the result names them
   --workers N      Shardway's data processes (1)
   --limit SECONDS  for one file (300)
 
-When all four have run the whole schedule the result goes to test/regress/results/. Outputs and whole diffs lie in
+When all four have run the schedule, to its end or not, the result goes to test/regress/results/. Outputs and whole diffs lie in
 .cache/regress/.
 `
 
@@ -29,6 +32,7 @@ export function readOptions(args: readonly string[]): RegressOptions | 'help' {
     options: {
       runs: { type: 'string' },
       tests: { type: 'string' },
+      skip: { type: 'string' },
       workers: { type: 'string' },
       limit: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
@@ -41,6 +45,7 @@ export function readOptions(args: readonly string[]): RegressOptions | 'help' {
   return {
     runs: RUNS.filter(name => named?.includes(name) ?? true),
     tests: values.tests?.split(',') ?? null,
+    skip: values.skip?.split(',') ?? [],
     workers: whole('workers', values.workers, 1),
     limitSeconds: whole('limit', values.limit, 300),
   }

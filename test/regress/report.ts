@@ -28,9 +28,10 @@ const TITLES: Readonly<Record<string, string>> = {
 
 export function toMarkdown(report: Report): string {
   const { runs, direct } = report
-  const rows = runs.map(({ run, start, comparison: { equal, unstable, different }, seconds }) =>
-    [TITLES[run] ?? run, minute(start), equal.length, unstable.length, different.length, seconds].join(' | '),
-  )
+  const rows = runs.map(({ run, start, comparison: { equal, unstable, different, missing }, seconds }) => {
+    const counts = [equal, unstable, different, missing].map(tests => tests.length)
+    return [TITLES[run] ?? run, minute(start), ...counts, seconds].join(' | ')
+  })
   return [
     `# Postgres ${report.postgres}'s regression schedule through Shardway ${report.shardway}`,
     '',
@@ -38,8 +39,8 @@ export function toMarkdown(report: Report): string {
     ...(report.regressLibrary ? [] : ['regress.so could not be compiled: what loads it fails alike in all runs.']),
     'The reasons for what differs: [docs/internals/regress.md](../../../docs/internals/regress.md).',
     '',
-    '| run | at (UTC) | equal | differ as two direct runs do | different | seconds |',
-    '| --- | --- | ---: | ---: | ---: | ---: |',
+    '| run | at (UTC) | equal | differ as two direct runs do | different | not run | seconds |',
+    '| --- | --- | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map(row => `| ${row} |`),
     ...runs.flatMap(section),
     '',
@@ -56,14 +57,15 @@ export function shortened({ test, hunks }: Difference): Difference {
 const minute = (time: string): string => time.slice(0, 16).replace('T', ' ')
 
 function section({ run, comparison, late, errors }: RunResult): string[] {
-  const { unstable, different } = comparison
+  const { unstable, different, missing } = comparison
   return [
     '',
     `## ${(TITLES[run] ?? run).replace(/^./, letter => letter.toUpperCase())}`,
     ...(late.length === 0 ? [] : ['', `Ended by the time limit: ${late.join(', ')}.`]),
+    ...(missing.length === 0 ? [] : ['', `Not run: ${missing.join(', ')}.`]),
     ...(errors.length === 0 ? [] : ['', 'Errors in the log:', ...fenced(errors.slice(0, 20))]),
     ...(unstable.length === 0 ? [] : ['', `Differ as two direct runs do: ${unstable.join(', ')}.`]),
-    ...(different.length === 0 ? ['', 'Nothing differs.'] : different.flatMap(shown)),
+    ...(different.length === 0 ? ['', 'Nothing of what was run differs.'] : different.flatMap(shown)),
   ]
 }
 

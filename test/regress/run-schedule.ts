@@ -19,7 +19,7 @@ export interface Pass {
   readonly signal: AbortSignal
 }
 
-/** Resolves with the files that took longer than the limit: their psql was killed. */
+/** Resolves with the files that took longer than the limit: their psql was killed. What was not run has no output. */
 export async function runSchedule(pass: Pass): Promise<readonly string[]> {
   const { binaries, tests, outputs } = pass
   // The server and psql both write there. No test prints the path.
@@ -31,6 +31,11 @@ export async function runSchedule(pass: Pass): Promise<readonly string[]> {
     if (pass.signal.aborted) break
     const start = performance.now()
     const inTime = await runFile(pass, test, build)
+    // The one that was running then is not run to its end.
+    if (pass.signal.aborted) {
+      await rm(join(build, 'results', `${test}.out`), { force: true })
+      break
+    }
     if (!inTime) late.push(test)
     pass.say(`${test} ${Math.round(performance.now() - start)} ms${inTime ? '' : ': too late'}`)
   }
