@@ -131,10 +131,12 @@ export class Session implements ExecutorClient, StepSources {
   }
 
   copyIn(): void {
+    this.output.copyIn(true)
     this.#input.copyIn()
   }
 
   copyEnded(): void {
+    this.output.copyIn(false)
     this.#input.copyEnded()
   }
 
