@@ -5,17 +5,24 @@ import { runCommand } from './run-command.ts'
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
-/** Options for `apt-get`: binary packages of this machine's release, source packages of the suites named. */
+/**
+ * Options for `apt-get`: binary packages of this machine's release, source packages of the suites named. `security`: both
+ * from the archive of security updates as well, where a machine's server often comes from.
+ */
 export async function privateApt(
   work: string,
   sourceSuites: readonly string[],
   signal: AbortSignal,
+  security = false,
 ): Promise<readonly string[]> {
   const { codename, mirror } = await machineMirror(signal)
   const option = `[signed-by=${KEYRING}]`
   const sources = [
     `deb ${option} ${mirror} ${codename} main`,
     ...sourceSuites.map(suite => `deb-src ${option} ${mirror} ${suite} main`),
+    ...(security
+      ? ['deb', 'deb-src'].map(kind => `${kind} ${option} ${securityOf(mirror)} ${codename}-security main`)
+      : []),
   ]
   await mkdir(join(work, 'apt/lists/partial'), { recursive: true })
   await mkdir(join(work, 'apt/cache/archives/partial'), { recursive: true })
@@ -34,6 +41,8 @@ export async function privateApt(
   await runCommand('apt-get', [...options, 'update'], { signal })
   return options
 }
+
+const securityOf = (mirror: string): string => mirror.replace(/\/debian\/?$/, '/debian-security')
 
 /** The Debian mirror that this machine is set up to use. */
 async function machineMirror(signal: AbortSignal): Promise<{ codename: string; mirror: string }> {

@@ -1,7 +1,8 @@
 /**
- * The plan of a text that is not read, because it is longer than is kept in one piece: it may do anything, on the one shard
- * that there is.
+ * Plans of texts that are not read, because they are longer than is kept in one piece, or because only the server can: they
+ * may do anything, on the one shard that there is.
  */
+import type { ShardwayError } from '../src/errors/shardway-error.ts'
 import type { Plan } from './plan.ts'
 
 /** The relation that stands for all. */
@@ -27,4 +28,9 @@ export const opaquePlan: Plan = {
   preparable: false,
   parse: null,
   tier: 'single',
+}
+
+/** `error`: what the proxy has against the text; the server's grammar may be another, and its word counts. */
+export function unreadPlan(error: ShardwayError): Plan {
+  return { ...opaquePlan, pin: 'unread statement', unread: error }
 }

@@ -4,6 +4,8 @@
  * at SQL again.
  */
 
+import type { ShardwayError } from '../src/errors/shardway-error.ts'
+
 export type KeyType = 'int' | 'text' | 'uuid'
 
 /** Where a key value is found when the statement runs. */
@@ -127,6 +129,8 @@ export interface Plan {
   readonly preparable: boolean
   /** The template with a parameter for each literal; null where the text must be prepared as it stands. */
   readonly parse: TemplateParse | null
+  /** Only the server can read the text; what the proxy would have said, for where it cannot be passed on. */
+  readonly unread?: ShardwayError
   /** For the console and `explain`: 'single', 'refused', 'session', or 'empty'. */
   readonly tier: 'single' | 'refused' | 'session' | 'empty'
 }

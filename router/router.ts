@@ -5,20 +5,25 @@
 import { CatalogIndex } from '../src/catalog/catalog-index.ts'
 import type { Catalog } from '../src/catalog/catalog.ts'
 import { errorOf } from '../src/errors/codes.ts'
+import { ShardwayError } from '../src/errors/shardway-error.ts'
 import type { BindView } from '../src/protocol/bind-view.ts'
 import { type DatabaseTopology, slotTable } from '../src/topology/topology.ts'
 import { hintsOf, NO_HINTS } from './hints.ts'
 import { Lexer } from './lexer.ts'
 import type { Literals } from './literals.ts'
-import type { KeySource, Plan } from './plan.ts'
+import type { Plan } from './plan.ts'
 import { type ContextPlans, PlanCache } from './plan-cache.ts'
+import { keysOf, refuseNullKey } from './plan-keys.ts'
 import type { NameContext, PlanInput, PlanOutput } from './planner/types.ts'
+import { unreadPlan } from './opaque-plan.ts'
 import { KeyResolver } from './resolve.ts'
 import { templateParse } from './template-parse.ts'
 import { characters, templatePosition, textPosition } from './template-position.ts'
 
 /** Any shard may run it: the session's, or the one already open. */
 export const ANY_SHARD = -1
+
+const BACKSLASH = 0x5c
 
 /** Longer texts are planned each time: they are loads of data, not statements that come back. */
 const MAX_CACHED_TEXT_BYTES = 65_536
@@ -109,8 +114,14 @@ export class Router {
     return this.#plans.bytes
   }
 
-  /** The plan of the statement text in [start, end). Throws 42601 with a position for what does not parse. */
+  /**
+   * The plan of the statement text in [start, end). Throws 42601 with a position for what does not parse; with one shard
+   * that is the server's to say, whose grammar is of another version.
+   */
   find(text: Buffer, start: number, end: number, context: PlanContext): Plan {
+    if (context.escapes === true && this.shardCount === 1 && text.subarray(start, end).includes(BACKSLASH)) {
+      return unreadPlan(errorOf('standard_strings'))
+    }
     if (end - start > MAX_CACHED_TEXT_BYTES) {
       this.misses++
       this.#lexer.lex(text, start, end)
@@ -155,7 +166,7 @@ export class Router {
     const target = plan.target
     const resolver = this.#resolver
     const keys = keysOf(plan)
-    const single = this.#topology.shardNames.length === 1
+    const single = this.shardCount === 1
     this.slotsComplete = true
     resolver.slots.length = 0
     resolver.sawNull = false
@@ -174,7 +185,7 @@ export class Router {
     if (target.kind === 'any') return ANY_SHARD
     if (target.kind === 'shard') return this.#shardNamed(target.name)
     if (single || target.kind === 'default') return this.#defaultShard
-    if (resolver.sawNull) this.#refuseNullKey(plan)
+    if (resolver.sawNull) refuseNullKey(plan, this.#catalog)
     return this.#oneShard(target.withDefault ? this.#defaultShard : ANY_SHARD)
   }
 
@@ -217,17 +228,6 @@ export class Router {
       throw errorOf('bad_setting', { name: 'shard', value: name }, { hint })
     }
     return index
-  }
-
-  /** A server answers 23502 where the column is NOT NULL; elsewhere the row would have no place. Reads just find nothing. */
-  #refuseNullKey(plan: Plan): void {
-    for (const touch of plan.touches) {
-      const relation = touch.write ? this.#catalog.relationById(touch.relation) : undefined
-      const placement = relation?.placement
-      if (relation === undefined || placement?.kind !== 'sharded') continue
-      const column = relation.columns.find(each => each.name === placement.column)
-      if (column?.notNull !== true) throw errorOf('no_shard_key', { column: placement.column, table: relation.name })
-    }
   }
 
   #plansOf(context: PlanContext): ContextPlans {
@@ -281,20 +281,19 @@ export class Router {
   }
 
   #makePlan(text: Buffer, start: number, end: number, context: PlanContext, literals: Literals | null): PlanOutput {
-    return this.#planner({
-      text: text.toString('utf8', start, end),
-      bytes: text.subarray(start, end),
-      literals,
-      catalog: this.#catalog,
-      topology: this.#topology,
-      context,
-      hints: hintsOf(this.#lexer, context.hints ?? NO_HINTS),
-    })
+    try {
+      return this.#planner({
+        text: text.toString('utf8', start, end),
+        bytes: text.subarray(start, end),
+        literals,
+        catalog: this.#catalog,
+        topology: this.#topology,
+        context,
+        hints: hintsOf(this.#lexer, context.hints ?? NO_HINTS),
+      })
+    } catch (error) {
+      if (this.shardCount > 1 || !(error instanceof ShardwayError)) throw error
+      return { plan: unreadPlan(error), exactOnly: true }
+    }
   }
-}
-
-const NO_KEYS: readonly KeySource[] = []
-
-function keysOf({ target }: Plan): readonly KeySource[] {
-  return target.kind === 'keys' || target.kind === 'shard' ? (target.keys ?? NO_KEYS) : NO_KEYS
 }

@@ -1,4 +1,4 @@
-/** For `npm run bench`, `soak` and `fuzz`: installs, builds, compiles bench/, test/soak/ and test/fuzz/ too, and runs one file of them. */
+/** For `npm run bench`, `soak`, `fuzz` and `test:regress`: installs, builds, compiles what they are made of too, and runs one file of it. */
 import { join } from 'node:path'
 import { build } from './build.mjs'
 import { root, run, StepFailed } from './run.mjs'
@@ -11,6 +11,6 @@ export async function runCompiled(file, args) {
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const memory = ['--incremental', '--tsBuildInfoFile', join(root, 'dist', '.tsbuildinfo-bench')]
   const code = await run(process.execPath, [compiler, '-p', 'tsconfig.bench.json', ...memory])
-  if (code !== 0) throw new StepFailed('bench, soak and fuzz do not compile')
+  if (code !== 0) throw new StepFailed('bench, soak, fuzz and regress do not compile')
   return run(process.execPath, [join(root, 'dist', file), ...args])
 }

@@ -19,6 +19,8 @@ export interface NameContext {
   readonly searchPath: readonly string[] | null
   readonly role: string
   readonly temporary: ReadonlySet<string> | null
+  /** standard_conforming_strings is off: a backslash is an escape in every string. */
+  readonly escapes?: boolean
   /** Hints of the session (SET shardway.shard, shardway.key): a comment in the text goes before them. */
   readonly hints?: ReadonlyMap<string, string>
 }

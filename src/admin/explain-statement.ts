@@ -55,6 +55,7 @@ export function explainStatement(
   const text = Buffer.from(statement.sql)
   const context: NameContext = { searchPath: null, role: statement.role, temporary: null }
   const plan = router.find(text, 0, text.length, context)
+  if (plan.unread !== undefined) throw plan.unread
   if (statement.params.length > plan.parameters) {
     throw errorOf(
       'bad_command',

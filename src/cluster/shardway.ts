@@ -59,7 +59,6 @@ export function shardwayConfig(options: ShardwayOptions, port: number, httpPort:
     ...(options.passThrough === true ? {} : { server_user: cluster.user, server_password: cluster.password }),
     control_user: cluster.superuser.user,
     control_password: cluster.superuser.password,
-    ...options.database,
     shards: cluster.shards.map(shard => ({
       name: shard.name,
       nodes: shard.nodes.map(node => node.address),
@@ -69,6 +68,7 @@ export function shardwayConfig(options: ShardwayOptions, port: number, httpPort:
       dbname: cluster.database,
     })),
     tables: options.tables ?? [],
+    ...options.database,
   }
   return stringify({
     listen: { host: '127.0.0.1', port, workers: options.workers ?? 1 },

@@ -29,6 +29,7 @@ export const SCOUT = Symbol('scout')
 
 const SYNC_WAIT_CANCELLED = 'the wait for synchronous replication was cancelled'
 const LETTER_D = 0x44
+const STANDARD_STRINGS = 'standard_conforming_strings'
 const NO_NAMES: readonly string[] = []
 
 export class Answers implements Owner {
@@ -90,6 +91,8 @@ export class Answers implements Owner {
     client.database.stats.errors++
     running.failed = true
     running.mayCommit = false
+    // Nothing of what was not read has run.
+    if (running.unreadPin !== null) executor.links.of(server)?.unpin(running.unreadPin)
     if (!skipped && isRenamed(data)) {
       const { nameStart, nameEnd } = data
       client.output.frame(movedPosition(Buffer.from(buffer.subarray(start, end)), nameStart, nameEnd - nameStart))
@@ -117,6 +120,7 @@ export class Answers implements Owner {
     const { running, client } = executor
     client.copyEnded()
     if (running === null) return true
+    running.unreadPin = null
     client.output.releaseWithNext(HOLD_REPLICA | HOLD_PREPARED)
     if (running.uncertain) {
       running.uncertain = false
@@ -143,7 +147,9 @@ export class Answers implements Owner {
     if (isStatement(data)) noteResult(server, data, statements, Buffer.from(buffer.subarray(start, end)))
   }
 
-  onParameterStatus(): void {}
+  onParameterStatus(_server: ServerConnection, name: string, value: string): void {
+    if (name === STANDARD_STRINGS) this.#executor.client.context.escapes = value === 'off'
+  }
 
   onCopyIn(): void {
     const { running, client } = this.#executor

@@ -15,6 +15,8 @@ const MAX_HELD_BYTES = 1024 * 1024
 
 export class ClientOutput {
   #reasons = 0
+  /** The client must speak before the answer can go on: what is held for the catalog's sake alone leaves all the same. */
+  #copyIn = false
   #whenQuiet: (() => void) | null = null
   /** Held bytes went out: a server that was paused for them may go on. */
   onReleased: () => void = () => undefined
@@ -43,10 +45,11 @@ export class ClientOutput {
     this.#held.push(part)
     this.#heldBytes += part.length
     if (this.#reasons !== 0) {
-      if (this.#heldBytes < MAX_HELD_BYTES) return true
-      // Only the server's own answer could end these reasons, and it would be paused: from here on nothing is run again.
-      if ((this.#reasons & ~(HOLD_REPLICA | HOLD_PREPARED)) !== 0) return false
-      this.#reasons = 0
+      if (this.#heldBytes < MAX_HELD_BYTES && !this.#passes) return true
+      // Only the server's own answer could end the other reasons, and it would be paused: from here on nothing is run again,
+      // and of DDL's answer the end is held.
+      if ((this.#reasons & HOLD_MARKS) !== 0) return false
+      this.#reasons &= HOLD_CATALOG
     }
     this.#flush()
     return !this.socket.writableNeedDrain
@@ -70,9 +73,20 @@ export class ClientOutput {
   release(reason: number): void {
     if ((this.#reasons & reason) === 0) return
     this.#reasons &= ~reason
-    if (this.#reasons !== 0) return
-    this.#flush()
-    this.#quiet()
+    if (this.#reasons === 0) {
+      this.#flush()
+      this.#quiet()
+    } else if (this.#passes || (this.#reasons === HOLD_CATALOG && this.#heldBytes >= MAX_HELD_BYTES)) this.#flush()
+  }
+
+  /** A server waits for the client's COPY data, or no longer. */
+  copyIn(waits: boolean): void {
+    this.#copyIn = waits
+    if (this.#passes) this.#flush()
+  }
+
+  get #passes(): boolean {
+    return this.#copyIn && this.#reasons === HOLD_CATALOG
   }
 
   /** As `release`, where more is about to be written: one packet instead of two. */

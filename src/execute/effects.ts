@@ -45,7 +45,10 @@ export function noteEffects(executor: Executor, running: RunningUnit, link: Link
       if (inBlock) transaction.changesCatalog = true
       else running.changesCatalog = true
     }
-    if (plan.pin !== null) link.pin(plan.pin)
+    if (plan.pin !== null) {
+      if (plan.unread !== undefined && link.pins?.has(plan.pin) !== true) running.unreadPin = plan.pin
+      link.pin(plan.pin)
+    }
     if (plan.touchesPins) {
       running.touchesPins = true
       if (inBlock) transaction.touchesPins = true

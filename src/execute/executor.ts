@@ -69,8 +69,9 @@ export class Executor {
     running.unit = unit
     running.complete = unit.complete
     if (running.failed) return this.#afterFailure(running)
-    if (this.client.poolMode === 'statement' && unit.steps.some(begins)) {
-      return this.#run(running, this.#withError(unit, errorFrom('statement_pooling')))
+    const begun = this.client.poolMode === 'statement' ? unit.steps.find(begins) : undefined
+    if (begun !== undefined) {
+      return this.#run(running, this.#withError(unit, begun.plan?.unread ?? errorFrom('statement_pooling')))
     }
     if (this.client.limited && this.#askQuota(running, unit)) return
     this.#run(running, unit)
@@ -164,9 +165,12 @@ export class Executor {
     const { server } = link
     const { transaction, client, answers } = this
     const { unit } = running
-    if (unit.steps.some(keepsServer)) {
+    const keeper = unit.steps.find(keepsServer)
+    if (keeper !== undefined) {
       if (unit.steps.some(isListen)) return this.refuse(listenInBlock())
-      if (!link.kept && !link.pool.maySparePinned) return this.refuse(tooManyPinned(link.pool.options.name))
+      if (!link.kept && !link.pool.maySparePinned) {
+        return this.refuse(keeper.plan?.unread ?? tooManyPinned(link.pool.options.name))
+      }
     }
     running.server = server
     server.state.requestAtMs = nowUs() / 1000

@@ -109,8 +109,9 @@ export function dropParses(client: Executor['client'], steps: readonly Step[]): 
 function answerStep(executor: Executor, step: Step): void {
   const { output } = executor.client
   const { plan } = step
-  const runs = step.op === OP_FUNCTION || (plan !== null && plan.tier !== 'empty')
-  if (executor.transaction.state === 'failed' && runs && !endsBlock(plan)) throw aborted()
+  // An empty query passes in a failed block; a Bind of one does not.
+  const runs = step.op === OP_FUNCTION || (plan !== null && (plan.tier !== 'empty' || step.op === OP_BIND))
+  if (executor.transaction.state === 'failed' && runs && !endsBlock(plan)) throw plan?.unread ?? aborted()
   // No cursor of SQL's either, in a block that no server has.
   if (plan === null && (step.op === OP_EXECUTE || step.op === OP_DESCRIBE_PORTAL)) throw noPortal(step)
   switch (step.op) {

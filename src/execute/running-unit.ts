@@ -37,6 +37,8 @@ export class RunningUnit {
   marks: MarkSet | null = null
   changesCatalog = false
   touchesPins = false
+  /** A pin that goes if the unit fails before any statement of it has succeeded: its text was not read. */
+  unreadPin: string | null = null
   /** The server is to be asked what is left of the causes of its pins. */
   readsPins = false
   /** BEGIN is among it: an error of the connection ends the client, which believes in a block. */

@@ -9,6 +9,8 @@ export interface SessionStart {
   readonly settings: Settings
   readonly searchPath: readonly string[]
   readonly consistency: Consistency
+  /** standard_conforming_strings is off. */
+  readonly escapes: boolean
 }
 
 /** Settings and path at one time. */
@@ -24,6 +26,7 @@ export class SessionContext {
   #settings: Settings
   #searchPath: readonly string[]
   #temporaryNames: ReadonlySet<string> | null = null
+  #escapes: boolean
   /** Null when it has to be put together anew. */
   #plan: PlanContext | null = null
 
@@ -31,6 +34,7 @@ export class SessionContext {
     this.start = start
     this.#settings = start.settings
     this.#searchPath = start.searchPath
+    this.#escapes = start.escapes
     this.#options = new SessionOptions(start.consistency)
   }
 
@@ -53,6 +57,13 @@ export class SessionContext {
   set temporaryNames(names: ReadonlySet<string> | null) {
     if (names === this.#temporaryNames) return
     this.#temporaryNames = names
+    this.#plan = null
+  }
+
+  /** What a server reported of the session's standard_conforming_strings. */
+  set escapes(escapes: boolean) {
+    if (escapes === this.#escapes) return
+    this.#escapes = escapes
     this.#plan = null
   }
 
@@ -109,6 +120,7 @@ export class SessionContext {
       searchPath: this.#searchPath,
       role: this.#settings.values.get('role') ?? this.start.user,
       temporary: this.#temporaryNames,
+      escapes: this.#escapes,
       hints: this.#options.hints,
     }
     this.#plan = plan

@@ -3,7 +3,8 @@
  * them, else refused.
  */
 import { opaquePlan } from '../../router/opaque-plan.ts'
-import type { KeySource, Plan } from '../../router/plan.ts'
+import type { Plan } from '../../router/plan.ts'
+import { keysOf } from '../../router/plan-keys.ts'
 import { ANY_SHARD, type Router } from '../../router/router.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import type { Statement } from '../execute/statement.ts'
@@ -12,7 +13,6 @@ import type { BindView } from '../protocol/bind-view.ts'
 
 /** Names and formats of a Bind, and its first parameters. */
 export const ONE_SHARD_HEAD_BYTES = 256 * 1024
-const NO_KEYS: readonly KeySource[] = []
 
 export function tooLarge(bytes: number): ShardwayError {
   return new ShardwayError('statement_too_large', '54000', `message of ${bytes} bytes is too large`, {
@@ -37,9 +37,7 @@ export function shardOfHead(
   bind: BindView,
   given: number,
 ): number | null {
-  const { target } = plan
-  const keys = target.kind === 'keys' || target.kind === 'shard' ? (target.keys ?? NO_KEYS) : NO_KEYS
-  if (keys.every(key => key.from !== 'parameter' || key.index < given)) {
+  if (keysOf(plan).every(key => key.from !== 'parameter' || key.index < given)) {
     return router.resolve(plan, statement.rest, bind, statement.types)
   }
   return router.shardCount === 1 ? 0 : null

@@ -31,6 +31,8 @@ export interface SessionOptionsIn {
   readonly environment: Environment
   readonly settings: Settings
   readonly searchPath: readonly string[]
+  /** standard_conforming_strings is off. */
+  readonly escapes: boolean
   readonly key: CancelKey
   readonly homeShard: number
   readonly tls: string
@@ -71,9 +73,9 @@ export class Session implements ExecutorClient, StepSources {
     this.connectedAtMs = options.connectedAtMs
     this.#onClosed = options.onClosed
     this.output = new ClientOutput(options.socket)
-    const { user, settings, searchPath } = options
+    const { user, settings, searchPath, escapes } = options
     const { consistency } = options.environment.config.read
-    this.context = new SessionContext({ user, settings, searchPath, consistency })
+    this.context = new SessionContext({ user, settings, searchPath, consistency, escapes })
     this.steps = new Steps(this)
     this.poolMode = options.database.users.settingsOf(options.user).mode
     this.executor = new Executor(this)
@@ -130,10 +132,12 @@ export class Session implements ExecutorClient, StepSources {
   }
 
   copyIn(): void {
+    this.output.copyIn(true)
     this.#input.copyIn()
   }
 
   copyEnded(): void {
+    this.output.copyIn(false)
     this.#input.copyEnded()
   }
 

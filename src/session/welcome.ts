@@ -21,6 +21,7 @@ export interface WelcomeCallbacks {
   onClosed(session: Session | null): void
 }
 
+const STANDARD_STRINGS = 'standard_conforming_strings'
 const MAX_WELCOMES = 1000
 /** Encodings whose bytes are those of UTF-8, as far as keys go (soundness 1). */
 const UTF8_NAMES: ReadonlySet<string> = new Set(['utf8', 'utf-8', 'unicode'])
@@ -70,6 +71,7 @@ export function welcome(
           environment,
           settings,
           searchPath: found.searchPath,
+          escapes: found.parameters.get(STANDARD_STRINGS) === 'off',
           key,
           homeShard: id % shards,
           tls: login.tls,
@@ -102,7 +104,7 @@ const NOTHING: Welcome = { parameters: new Map(), searchPath: [] }
 
 /** Texts are read, and keys hashed, as the server would with this setting. */
 function refusedParameters(database: DatabaseContext, { parameters }: Welcome): ShardwayError | null {
-  if (database.topology.shardNames.length === 1 || parameters.get('standard_conforming_strings') !== 'off') return null
+  if (database.topology.shardNames.length === 1 || parameters.get(STANDARD_STRINGS) !== 'off') return null
   return new ShardwayError(
     'standard_strings',
     '0A000',

@@ -180,6 +180,20 @@ describe('plans are found again', () => {
     expect(r.planCount).toBe(0)
   })
 
+  test('with one shard the server reads what the router cannot', () => {
+    const r = router(undefined, undefined, topology(['s0']))
+    expect(find(r, 'selec 1')).toMatchObject({
+      unread: { sqlstate: '42601' },
+      pin: 'unread statement',
+      access: 'write',
+    })
+    expect(route(r, 'selec 1')).toBe(0)
+    const escaped = String.raw`select * from t where id = '\061'`
+    expect(find(r, escaped).unread).toBeUndefined()
+    expect(find(r, escaped, { ...CONTEXT, escapes: true }).unread?.code).toBe('standard_strings')
+    expect(find(r, 'select * from t where id = 1', { ...CONTEXT, escapes: true }).unread).toBeUndefined()
+  })
+
   test('a refusal points to its own text, whatever stands before it', () => {
     const r = router(refusesHere)
     for (const sql of [

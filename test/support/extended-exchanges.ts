@@ -77,6 +77,14 @@ export const EXTENDED_EXCHANGES: readonly Exchange[] = [
     step(parse('SELECT 1, 2'), bind({ results: [0, 1, 1] }), execute(), sync),
   ),
   extended(
+    'an empty query in a failed block',
+    step(query('BEGIN')),
+    step(bind({ statement: 'unknown' }), sync),
+    step(run(''), sync),
+    step(query('')),
+    step(query('ROLLBACK')),
+  ),
+  extended(
     'Flush brings answers before Sync',
     before('1', parse(NAME), flush),
     before('T', frames.describeStatement(), flush),
