@@ -7,20 +7,16 @@ import { ShardwayError } from '../errors/shardway-error.ts'
 import { OP_SYNC, type Step, type Unit } from '../execute/unit.ts'
 import * as code from '../protocol/codes.ts'
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
+import { Batch } from './batch.ts'
 import { type Frame, Inbox, isCopy } from './inbox.ts'
 import type { ClientInputOptions } from './input-options.ts'
 import { tooLarge } from './large-messages.ts'
-
-/** Extended messages kept for one unit before what is there is sent on. */
-const MAX_BATCH_BYTES = 1024 * 1024
 
 export class ClientInput implements FrameHandler {
   readonly #options: ClientInputOptions
   readonly #reader: FrameReader
   readonly #inbox = new Inbox()
-  #batch: Step[] = []
-  #batchBytes = 0
-  #batchError: ShardwayError | null = null
+  readonly #batch = new Batch()
   /** A unit is with the executor and must be answered before the next message is looked at. */
   #blocked = false
   #copying = false
@@ -55,7 +51,7 @@ export class ClientInput implements FrameHandler {
   close(): void {
     this.#closed = true
     this.#inbox.clear()
-    this.#batch = []
+    this.#batch.clear()
   }
 
   onFrame(type: number, buffer: Buffer, start: number, end: number): void {
@@ -166,7 +162,7 @@ export class ClientInput implements FrameHandler {
 
   #query(buffer: Buffer, start: number, end: number, moreBytes: number): void {
     if (this.#dropping) return this.#drop(moreBytes)
-    if (this.#batch.length > 0) {
+    if (!this.#batch.empty) {
       throw new ShardwayError('protocol_violation', '08P01', 'simple query inside an extended batch', {
         hint: 'Send Sync first.',
       })
@@ -197,7 +193,7 @@ export class ClientInput implements FrameHandler {
 
   /** After an error everything is dropped up to Sync, as a server would. */
   get #dropping(): boolean {
-    return this.#batchError !== null || this.#options.executor.running?.failed === true
+    return this.#batch.error !== null || this.#options.executor.running?.failed === true
   }
 
   #drop(moreBytes: number): void {
@@ -208,33 +204,28 @@ export class ClientInput implements FrameHandler {
   #extended(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
     if (!this.#dropping) this.#step(type, buffer, start, end, moreBytes)
     if (this.#dropping) return this.#drop(moreBytes)
-    this.#batchBytes += end - start
-    if (moreBytes > 0 || this.#batchBytes > MAX_BATCH_BYTES) this.#handBatch(false)
+    if (moreBytes > 0 || this.#batch.full) this.#handBatch(false)
   }
 
   #step(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
     try {
       if (moreBytes > 0 && type !== code.BIND) throw tooLarge(end - start + moreBytes)
-      if (type === code.PARSE) this.#options.steps.refuseAfterRenaming(this.#batch)
+      if (type === code.PARSE) this.#options.steps.refuseAfterRenaming(this.#batch.steps)
       const step = this.#options.steps.message(type, buffer, start, end, moreBytes)
-      this.#batch.push(step)
+      this.#batch.add(step)
     } catch (error) {
       if (!(error instanceof ShardwayError) || error.sqlstate === '08P01') throw error
-      this.#batchError = error
+      this.#batch.error = error
     }
   }
 
   #endBatch(type: number, buffer: Buffer, start: number, end: number): void {
-    if (this.#batchError === null) this.#batch.push(this.#options.steps.message(type, buffer, start, end))
+    if (this.#batch.error === null) this.#batch.add(this.#options.steps.message(type, buffer, start, end))
     this.#handBatch(type === code.SYNC)
   }
 
   #handBatch(complete: boolean): void {
-    const unit: Unit = { steps: this.#batch, complete, simple: false, error: this.#batchError }
-    this.#batch = []
-    this.#batchBytes = 0
-    this.#batchError = null
-    this.#hand(unit)
+    this.#hand(this.#batch.take(complete))
   }
 
   #copy(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {

@@ -22,17 +22,11 @@ import {
   refuseRequest,
   refuseTransport,
   refuseUncertified,
-  refuseVersion,
+  readRequest,
   type StartupRequest,
   timedOut,
 } from './startup-checks.ts'
-import {
-  checkStartupLength,
-  passwordMessageBytes,
-  readCancelRequest,
-  readParameters,
-  violation,
-} from './startup-packet.ts'
+import { checkStartupLength, passwordMessageBytes, readCancelRequest, violation } from './startup-packet.ts'
 
 const TLS_HANDSHAKE = 0x16
 
@@ -226,11 +220,8 @@ export class ClientLogin {
   }
 
   #startup(packet: Buffer, version: number): boolean {
-    refuseVersion(version)
-    const parameters = readParameters(packet)
-    const user = parameters.get('user') ?? ''
-    const database = parameters.get('database') || user
-    const request = { version, parameters, user, database }
+    const request = readRequest(packet, version)
+    const { user, database, parameters } = request
     this.#request = request
     const { environment, over } = this.#options
     refuseRequest(request)

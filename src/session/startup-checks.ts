@@ -6,6 +6,7 @@ import { isConsole } from '../auth/users.ts'
 import type { Environment } from '../execute/environment.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { certifiedName, hasCertificate } from './client-tls.ts'
+import { readParameters } from './startup-packet.ts'
 
 export interface StartupRequest {
   readonly version: number
@@ -15,13 +16,21 @@ export interface StartupRequest {
 }
 
 /** @throws ShardwayError */
-export function refuseVersion(version: number): void {
+function refuseVersion(version: number): void {
   if (version >>> 16 === 3) return
   throw new ShardwayError(
     'protocol_version',
     '0A000',
     `unsupported frontend protocol ${version >>> 16}.${version & 0xffff}: server supports 3.0`,
   )
+}
+
+/** @throws ShardwayError for another major version, or a packet that is none. */
+export function readRequest(packet: Buffer, version: number): StartupRequest {
+  refuseVersion(version)
+  const parameters = readParameters(packet)
+  const user = parameters.get('user') ?? ''
+  return { version, parameters, user, database: parameters.get('database') || user }
 }
 
 /** @throws ShardwayError */
