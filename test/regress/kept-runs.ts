@@ -15,6 +15,8 @@ const kept = z.object({
   late: z.array(z.string()),
   /** What Shardway logged as an error, or about the inside of it. */
   errors: z.array(z.string()),
+  /** Of a run that was put together from several. */
+  note: z.string().optional(),
 })
 
 export type KeptRun = z.infer<typeof kept>

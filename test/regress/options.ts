@@ -16,7 +16,8 @@ export interface RegressOptions {
 
 export const USAGE = `npm run test:regress -- [options]
 
-  --runs A,B       of ${RUNS.join(', ')} (all). Those not named count as they ran last
+  --runs A,B       of ${RUNS.join(', ')} (all). Those not named count as they ran last;
+                   'none' compares them anew
   --tests A,B      files of the schedule, in its order, instead of all. Most need test_setup
   --skip A,B       files to leave out; the result names them
   --workers N      Shardway's data processes (1)
@@ -39,7 +40,7 @@ export function readOptions(args: readonly string[]): RegressOptions | 'help' {
     },
   })
   if (values.help === true) return 'help'
-  const named = values.runs?.split(',')
+  const named = values.runs === 'none' ? [] : values.runs?.split(',')
   const unknown = named?.find(name => !(RUNS as readonly string[]).includes(name))
   if (unknown !== undefined) throw new Error(`--runs: ${RUNS.join(', ')}, not '${unknown}'`)
   return {

@@ -56,12 +56,13 @@ export function shortened({ test, hunks }: Difference): Difference {
 
 const minute = (time: string): string => time.slice(0, 16).replace('T', ' ')
 
-function section({ run, comparison, late, errors }: RunResult): string[] {
+function section({ run, comparison, late, errors, note }: RunResult): string[] {
   const { unstable, different, missing } = comparison
   return [
     '',
     `## ${(TITLES[run] ?? run).replace(/^./, letter => letter.toUpperCase())}`,
     ...(late.length === 0 ? [] : ['', `Ended by the time limit: ${late.join(', ')}.`]),
+    ...(note === undefined ? [] : ['', note]),
     ...(missing.length === 0 ? [] : ['', `Not run: ${missing.join(', ')}.`]),
     ...(errors.length === 0 ? [] : ['', 'Errors in the log:', ...fenced(errors.slice(0, 20))]),
     ...(unstable.length === 0 ? [] : ['', `Differ as two direct runs do: ${unstable.join(', ')}.`]),
