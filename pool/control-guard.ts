@@ -46,6 +46,7 @@ export class ControlGuard {
         throw new Error('the server sent an error without its end')
       }
       if (type === code.AUTHENTICATION) this.#authentication(buffer, offset + HEADER_BYTES, end)
+      if (type === code.READY && this.#unproved) throw new Error('the server let us in without a proof')
       if (end > buffer.length) {
         this.#skip = end - buffer.length
         return

@@ -73,8 +73,9 @@ export function planPrepare(a: Analysis, statement: PrepareStmt): SessionCommand
 function afterAs(text: string): number {
   const tokens = words(text)
   let depth = 0
-  // The first two are PREPARE and the name, which may be any word.
-  for (const token of tokens.slice(2)) {
+  // PREPARE is followed by the name, which may be any word.
+  const first = tokens.findIndex(token => token.text.toLowerCase() === 'prepare')
+  for (const token of tokens.slice(first + 2)) {
     if (token.text === '(') depth++
     else if (token.text === ')') depth--
     else if (depth === 0 && token.text.toLowerCase() === 'as') return token.end
@@ -89,8 +90,13 @@ export function planExecute(a: Analysis, statement: ExecuteStmt): SessionCommand
     a.problem(firm('EXECUTE among several statements', PROTOCOL))
     return null
   }
-  const nameToken = words(a.input.text)[1]
+  const tokens = words(a.input.text)
+  const nameToken = tokens[tokens.findIndex(token => token.text.toLowerCase() === 'execute') + 1]
   if (nameToken === undefined) throw new Error('EXECUTE without a name')
+  if (nameToken.tokenName === 'UIDENT') a.problem(firm('EXECUTE of a name in U&""', 'Write the name in plain quotes.'))
+  if (!(statement.params ?? []).every(isPlain)) {
+    a.problem(firm('EXECUTE with an argument that is no constant', 'Give plain numbers or strings.'))
+  }
   return {
     kind: 'execute',
     name: statement.name ?? '',
@@ -100,13 +106,23 @@ export function planExecute(a: Analysis, statement: ExecuteStmt): SessionCommand
   }
 }
 
+const WHOLE = /^-?(?:0|[1-9][0-9]*)$/
+
+/** What calls no function and looks nowhere: its own plan would have to be looked at besides that of the statement. */
+function isPlain(node: Node): boolean {
+  if ('A_Const' in node) return true
+  if ('TypeCast' in node) return node.TypeCast.arg !== undefined && isPlain(node.TypeCast.arg)
+  return 'A_ArrayExpr' in node && (node.A_ArrayExpr.elements ?? []).every(isPlain)
+}
+
 /** As text, as the parameter's type will read it; null for NULL, undefined for what only the server can tell. */
 function constant(node: Node): string | null | undefined {
   if (!('A_Const' in node)) return undefined
   const { isnull, ival, fval, sval } = node.A_Const
   if (isnull === true) return null
   if (ival !== undefined) return String(ival.ival ?? 0)
-  if (fval !== undefined) return fval.fval
+  // Other spellings (1.50, 1e3, 007) are rounded and printed anew by EXECUTE's cast to the parameter's type.
+  if (fval !== undefined) return WHOLE.test(fval.fval ?? '') ? fval.fval : undefined
   return sval?.sval ?? (sval === undefined ? undefined : '')
 }
 

@@ -94,7 +94,8 @@ export class Answers implements Owner {
     // Nothing of what was not read has run.
     if (running.unreadPin !== null) executor.links.of(server)?.unpin(running.unreadPin)
     if (!skipped && isRenamed(data)) {
-      const { nameStart, nameEnd } = data
+      const { nameStart, nameEnd, statement } = data
+      if (isStale(fields) && statement !== null) giveUp(server, statement)
       client.output.frame(movedPosition(Buffer.from(buffer.subarray(start, end)), nameStart, nameEnd - nameStart))
       return false
     }
@@ -230,11 +231,13 @@ export class Answers implements Owner {
     floors.set(running.shard, Math.max(floors.get(running.shard) ?? -1, seen))
     client.database.stats.queries += running.queries
     if (status !== IDLE) {
-      if (transaction.state === 'none') this.#blockBegan(running)
+      if (transaction.state === 'none') transaction.opened(running)
       else if (running.chains) {
         transaction.startedUs = now
         client.context.transactionEnded()
       }
+      for (const name of running.settings ?? []) transaction.noteSetting(name)
+      if (running.failed || status === IN_FAILED_TRANSACTION) transaction.settingsInDoubt = true
       // What failed must not be run again elsewhere.
       if (status === IN_FAILED_TRANSACTION) transaction.prelude?.splice(-running.preliminaries, running.preliminaries)
       return
@@ -250,19 +253,10 @@ export class Answers implements Owner {
     client.context.transactionEnded()
   }
 
-  /** BEGIN stood among the unit's statements: what they did ends with the block, not with the unit. */
-  #blockBegan(running: RunningUnit): void {
-    const { transaction } = this.#executor
-    transaction.opened(running.shard, running.startedUs)
-    transaction.marks = running.marks
-    transaction.changesCatalog = running.changesCatalog
-    transaction.touchesPins = running.touchesPins
-    for (const name of running.settings ?? []) transaction.settings.add(name)
-  }
-
   /** What SET, RESET, SET LOCAL, a rollback left behind is asked of the server itself: its words are replayed elsewhere. */
   #settingsToRead(running: RunningUnit, status: number): readonly string[] {
-    const { settings } = this.#executor.transaction
+    const { settings, settingsInDoubt } = this.#executor.transaction
+    if (running.failed || settingsInDoubt) running.settingsInDoubt = true
     if (status === IDLE && settings.size > 0) running.settings = new Set([...settings, ...(running.settings ?? [])])
     return status === IN_FAILED_TRANSACTION || running.settings === null ? NO_NAMES : [...running.settings]
   }

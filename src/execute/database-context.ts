@@ -1,6 +1,7 @@
 /** One database as a worker serves it: router, pools, users, numbers. */
 import type { Login } from '../../pool/connect.ts'
 import type { Pool } from '../../pool/pool.ts'
+import type { Settings } from '../../pool/server-state.ts'
 import type { Plan } from '../../router/plan.ts'
 import { planStatement } from '../../router/planner/plan-statement.ts'
 import { Router } from '../../router/router.ts'
@@ -20,6 +21,8 @@ const PLAN_BYTES = 16 * 1024 * 1024
 
 /** What a server says to a new session of a user with certain settings. */
 export interface Welcome {
+  /** One object for all of them. */
+  readonly settings: Settings
   readonly parameters: ReadonlyMap<string, string>
   readonly searchPath: readonly string[]
 }

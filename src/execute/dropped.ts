@@ -43,7 +43,7 @@ export function requestDropped(
       if (data === null) return
       const { statement, client: asked } = data as ParseEntry
       if (statement.name === '') server.state.unnamed = 0
-      else prepared.drop(statement.id)
+      else prepared.takeOut(statement.id)
       if (asked && how.undoes) client.parseDropped(statement)
     }
   }

@@ -5,7 +5,7 @@ import type { SessionCommand } from '../../router/plan.ts'
 import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
 import type { RunningUnit } from './running-unit.ts'
-import { isIdentity } from './settings.ts'
+import { isIdentity, isSettingName } from './settings.ts'
 import {
   OP_BIND,
   OP_DESCRIBE_STATEMENT,
@@ -40,7 +40,7 @@ export function noteEffects(executor: Executor, running: RunningUnit, link: Link
     running.queries++
     const write = plan.access === 'write'
     for (const command of plan.commands) noteCommand(executor, running, command, link.server)
-    if (running.commits || plan.mixed || (write && !inBlock)) running.mayCommit = true
+    if (running.commits || plan.mixed || (write && (!inBlock || running.rollsBack))) running.mayCommit = true
     if (plan.changesCatalog) {
       if (inBlock) transaction.changesCatalog = true
       else running.changesCatalog = true
@@ -79,37 +79,39 @@ function noteCommand(
   const { transaction } = executor
   if (command.kind === 'set' || command.kind === 'set-transaction') {
     const names = command.name === 'session characteristics' ? CHARACTERISTICS : [command.name]
-    noteSettings(executor, running, names.filter(isCarried), command.kind === 'set' && command.reset)
+    const carried = names.filter(isCarried)
+    // A name that no statement of ours could hold: the server is reset before anyone else has it.
+    if (!carried.every(isSettingName)) server.state.dirty = true
+    noteSettings(running, carried.filter(isSettingName), command.kind === 'set' && command.reset)
   } else if (command.kind === 'reset-all') {
     running.resetAll = true
     // Role and session authorization stay as they are.
     const known = [...server.state.settings.values.keys(), ...executor.client.context.settings.values.keys()]
-    noteSettings(executor, running, known.filter(isIdentity), false)
+    noteSettings(running, known.filter(isIdentity), false)
     noteSettings(
-      executor,
       running,
       known.filter(name => !isIdentity(name)),
       true,
     )
   } else if (command.kind === 'savepoint') {
     // ROLLBACK TO takes back what was set behind the savepoint.
-    noteSettings(executor, running, transaction.settings, false)
+    noteSettings(running, transaction.settings, false)
   } else if (command.kind === 'commit' || command.kind === 'rollback') {
     if (command.kind === 'commit') running.commits = true
+    else running.rollsBack = true
     if (command.chain) {
       running.chains = true
-      noteSettings(executor, running, transaction.settings, false)
+      noteSettings(running, transaction.settings, false)
     }
   } else if (command.kind === 'begin') running.begins = true
 }
 
 /** Settings to be read back. `reset`: what the server takes for its default is what the session began with. */
-function noteSettings(executor: Executor, running: RunningUnit, names: Iterable<string>, reset: boolean): void {
+function noteSettings(running: RunningUnit, names: Iterable<string>, reset: boolean): void {
   for (const name of [...names]) {
     running.settings = (running.settings ?? new Set()).add(name)
     if (reset) running.resets = (running.resets ?? new Set()).add(name)
     else running.resets?.delete(name)
-    if (executor.transaction.state === 'open') executor.transaction.settings.add(name)
   }
 }
 
@@ -181,4 +183,12 @@ export function preliminaryTexts(unit: Unit): string[] | null {
     }
   }
   return texts
+}
+
+const ROLLBACK_TO = /^\s*rollback\s+(?:work\s+|transaction\s+)?to\s/i
+
+/** Of a unit in a failed block: its text, when it is a ROLLBACK TO and nothing else. */
+export function wayBack(texts: readonly string[] | null): string | null {
+  const [only, ...more] = texts ?? []
+  return only !== undefined && more.length === 0 && ROLLBACK_TO.test(only) ? only : null
 }

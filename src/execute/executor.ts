@@ -19,13 +19,13 @@ import { emitUnit } from './emit-unit.ts'
 import { holdAnswer } from './hold-answer.ts'
 import { type Link, Links } from './links.ts'
 import { listenFirst } from './listen-command.ts'
-import { aborted, answerLocally, BEFORE_ABORTED, countLocal, dropParses, isLocal } from './local.ts'
+import { answerLocally, countLocal, dropParses, inFailedBlock, isLocal } from './local.ts'
 import { begins, isListen, keepsServer, listenInBlock, tooManyPinned } from './pinned.ts'
 import { Notifications } from './notifications.ts'
 import { Placement } from './placement.ts'
 import { QuotaGate } from './quota-gate.ts'
 import { RunningUnit } from './running-unit.ts'
-import { addMarks, closeMarks, noteEffects, preliminaryTexts } from './effects.ts'
+import { addMarks, closeMarks, noteEffects, preliminaryTexts, wayBack } from './effects.ts'
 import { Transaction } from './transaction.ts'
 import type { Unit } from './unit.ts'
 
@@ -222,8 +222,10 @@ export class Executor {
     }
     if (transaction.state !== 'open' || transaction.prelude === null) return
     if (link.server.status === IN_FAILED_TRANSACTION) {
-      // Nothing runs there but the way out of it.
-      for (const text of texts ?? []) if (/^\W*rollback/i.test(text)) transaction.prelude.push(text)
+      // Nothing runs there but the way out of it; in doubt the block stays where it is.
+      const text = wayBack(texts)
+      if (text === null) transaction.prelude = null
+      else transaction.prelude.push(text)
       return
     }
     if (running.unit.steps.some(step => step.plan?.movable === true)) transaction.hasRead = true
@@ -239,8 +241,8 @@ export class Executor {
     if (server === null) return
     this.client.database.stats.errors++
     running.failed = true
-    const late = server.status === IN_FAILED_TRANSACTION && !BEFORE_ABORTED.has(error.sqlstate)
-    server.local(this.answers, errorOf(late ? aborted() : error))
+    const said = server.status === IN_FAILED_TRANSACTION ? inFailedBlock(error) : error
+    server.local(this.answers, errorOf(said))
     server.expect(KIND_EXECUTE | SKIP, this.answers, POISON)
     server.send(poison)
     if (!unit.complete) return

@@ -1,5 +1,6 @@
 /** Units that need no server: BEGIN and the end of a block that no server has, shardway.* settings, empty queries. */
 import type { Plan } from '../../router/plan.ts'
+import { errorOf as errorFrom } from '../errors/codes.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import * as messages from '../protocol/backend-messages.ts'
@@ -24,7 +25,13 @@ import {
 const TEXT_OID = 25
 
 /** What a server finds wrong before it looks whether the block has failed: syntax, and what names no statement or portal. */
-export const BEFORE_ABORTED: ReadonlySet<string> = new Set(['42601', '26000', '34000'])
+const BEFORE_ABORTED: ReadonlySet<string> = new Set(['42601', '26000', '34000'])
+
+/** What a block that has failed answers instead of an error of ours. */
+export function inFailedBlock(error: ShardwayError): ShardwayError {
+  // A second shard stands behind what ends the failure.
+  return BEFORE_ABORTED.has(error.sqlstate) || error.code === 'second_shard' ? error : aborted()
+}
 
 /** True when every step can be answered without a server. */
 export function isLocal(executor: Executor, unit: Unit): boolean {
@@ -74,7 +81,7 @@ export function answerLocally(executor: Executor, unit: Unit): boolean {
       answered++
     }
     if (unit.error !== null) {
-      throw executor.transaction.state === 'failed' && !BEFORE_ABORTED.has(unit.error.sqlstate) ? aborted() : unit.error
+      throw executor.transaction.state === 'failed' ? inFailedBlock(unit.error) : unit.error
     }
   } catch (error) {
     if (!(error instanceof ShardwayError)) throw error
@@ -168,6 +175,7 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
   const { transaction, client } = executor
   const { command } = plan
   if (command === null) {
+    if (plan.tier !== 'empty') throw behindEnd()
     client.output.frame(messages.emptyQueryResponse)
     return
   }
@@ -204,7 +212,7 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
       client.output.frame(messages.commandComplete('SHOW'))
       return
     default:
-      throw new Error(`command ${command.kind} needs a server`)
+      throw behindEnd()
   }
 }
 
@@ -230,12 +238,21 @@ function endBlock(executor: Executor, kind: 'commit' | 'rollback', chain: boolea
   client.output.frame(messages.commandComplete(word))
 }
 
+/** Only in a block that an error of the proxy's own has failed is such a unit answered here. */
+function behindEnd(): ShardwayError {
+  return errorFrom(
+    'not_supported',
+    { what: 'a statement behind the end of a failed block, in the same batch' },
+    { hint: 'Send Sync after ROLLBACK.' },
+  )
+}
+
 function textOf(step: Step): string {
   if (step.op === OP_QUERY) return step.buffer.toString('utf8', step.start + 5, step.end - 1)
   return step.statement?.rest.toString('utf8', 0, step.statement.textLength) ?? ''
 }
 
-export function aborted(): ShardwayError {
+function aborted(): ShardwayError {
   return new ShardwayError(
     'failed_transaction',
     '25P02',

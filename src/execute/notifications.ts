@@ -7,9 +7,11 @@ import type { Listening, Subscriber } from './listening.ts'
 /** A client that does not take its notifications is ended at this. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024
 
+const NOTHING: ReadonlySet<string> = new Set()
+
 export class Notifications implements Subscriber {
   readonly #executor: Executor
-  readonly #channels = new Set<string>()
+  #channels: Set<string> | null = null
   #pending: Buffer[] = []
   #pendingBytes = 0
 
@@ -29,23 +31,23 @@ export class Notifications implements Subscriber {
   }
 
   get channels(): ReadonlySet<string> {
-    return this.#channels
+    return this.#channels ?? NOTHING
   }
 
   /** Calls back when every shard is listened to. */
   listen(channel: string, callback: (error: ShardwayError | null) => void): void {
-    if (this.#channels.has(channel)) return callback(null)
-    this.#channels.add(channel)
+    if (this.#channels?.has(channel) === true) return callback(null)
+    ;(this.#channels ??= new Set()).add(channel)
     this.#listening.subscribe(this, channel, error => {
-      if (error !== null) this.#channels.delete(channel)
+      if (error !== null) this.#channels?.delete(channel)
       callback(error)
     })
   }
 
   /** Null: all channels. */
   unlisten(channel: string | null): void {
-    const gone = channel === null ? [...this.#channels] : [channel]
-    for (const one of gone) if (this.#channels.delete(one)) this.#listening.unsubscribe(this, one)
+    const gone = channel === null ? [...(this.#channels ?? NOTHING)] : [channel]
+    for (const one of gone) if (this.#channels?.delete(one) === true) this.#listening.unsubscribe(this, one)
   }
 
   notified(frame: Buffer): void {
@@ -59,7 +61,7 @@ export class Notifications implements Subscriber {
   }
 
   listenerLost(error: ShardwayError): void {
-    this.#channels.clear()
+    this.#channels = null
     this.#executor.client.fatal(error)
   }
 

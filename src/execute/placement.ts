@@ -27,6 +27,7 @@ import {
   OP_PARSE,
   OP_PREPARE,
   OP_SYNC,
+  type Step,
   type Unit,
 } from './unit.ts'
 
@@ -92,12 +93,12 @@ export class Placement implements Waiter {
       const link = this.#executor.links.at(transaction.shard)
       if (link === undefined)
         return this.#executor.refuse(new ShardwayError('server_lost', '08006', 'the server is gone'))
-      // A block that has failed answers everything alike: its server does it.
-      const here = shard === ANY_SHARD || shard === link.shard || link.server.status === IN_FAILED_TRANSACTION
+      const failed = link.server.status === IN_FAILED_TRANSACTION
       // The block may still move to the shard that Bind will name.
-      running.scout =
-        !unit.complete && isScout(unit) && transaction.isMovable && link.server.status !== IN_FAILED_TRANSACTION
-      if (here) return this.#emitFresh(running, link)
+      running.scout = !unit.complete && isScout(unit) && transaction.isMovable && !failed
+      // A block that has failed answers everything alike: its server does it, up to what ends the failure.
+      if (failed && unit.steps.some(endsFailure)) this.#cutAtSecondShard(running, unit, link.shard)
+      if (failed || shard === ANY_SHARD || shard === link.shard) return this.#emitFresh(running, link)
       const second = secondShard(this.#shardName(link.shard), this.#shardName(shard))
       const left = (error: ShardwayError | null): void => {
         this.laying.busy = false
@@ -251,6 +252,11 @@ export class Placement implements Waiter {
     if (link.server.status === IN_FAILED_TRANSACTION) return this.#executor.emit(running, link)
     this.laying.lay(running, link)
   }
+}
+
+/** COMMIT, ROLLBACK or ROLLBACK TO, alone or among several statements. */
+function endsFailure({ plan }: Step): boolean {
+  return plan?.commands.some(({ kind }) => kind === 'commit' || kind === 'rollback' || kind === 'savepoint') ?? false
 }
 
 function isScout(unit: Unit): boolean {

@@ -13,6 +13,9 @@ export const QUERY_CANCELED = '57014'
 /** The session's own statement_timeout, or a cancel request that came late, may end a question; not all of so many. */
 export const TRIES = 10
 
+const SAVEPOINT = 'SAVEPOINT shardway_ask'
+const BACK = 'ROLLBACK TO SAVEPOINT shardway_ask; RELEASE SAVEPOINT shardway_ask'
+
 /** `names`: settings to read. A server that cannot be asked is closed, and its client hears of that. */
 export function readBack(
   executor: Executor,
@@ -22,6 +25,7 @@ export function readBack(
   then: () => void,
 ): void {
   if (names.length === 0) return readPins(executor, server, running, then)
+  if (running.settingsInDoubt) return readEach(executor, server, running, names, then)
   const settled = (rows: InternalRows | null): void => {
     if (rows === null) return then()
     carrySettings(executor.client, server, running, names, rows.flat())
@@ -30,6 +34,34 @@ export function readBack(
   // In a block SHOW, where it will do: it takes no snapshot, so that SET TRANSACTION may still follow.
   const shown = server.status !== IDLE && !names.some(decidesPath)
   ask(executor, server, running, shown ? showQuery(names) : settingsQuery(names), settled)
+}
+
+/** One by one, without those that cannot be read: they were not set either. */
+function readEach(
+  executor: Executor,
+  server: ServerConnection,
+  running: RunningUnit,
+  names: readonly string[],
+  then: () => void,
+): void {
+  const inBlock = server.status !== IDLE
+  const [name, ...more] = names
+  if (name === undefined) return readPins(executor, server, running, then)
+  const next = (): void => readEach(executor, server, running, more, then)
+  const sql = settingsQuery([name])
+  internalQuery(server, inBlock ? `${SAVEPOINT}; ${sql}; RELEASE SAVEPOINT shardway_ask` : sql, (error, rows) => {
+    if (executor.closed || server.closed) return
+    if (error === null) {
+      carrySettings(executor.client, server, running, [name], rows.flat())
+      return next()
+    }
+    if (!inBlock) return next()
+    internalQuery(server, BACK, failure => {
+      if (executor.closed || server.closed) return
+      if (failure !== null) return server.destroy('what the session left on its server could not be read back')
+      next()
+    })
+  })
 }
 
 function readPins(executor: Executor, server: ServerConnection, running: RunningUnit, then: () => void): void {

@@ -54,7 +54,11 @@ export class RunningUnit {
   /** Settings to be read back, and those that go back to the session's start. */
   settings: Set<string> | null = null
   resets: Set<string> | null = null
+  /** Some of them may not exist, or not be for this role to read: a statement that named them failed. */
+  settingsInDoubt = false
   resetAll = false
+  /** ROLLBACK is among it: what it writes behind that is no part of the block. */
+  rollsBack = false
   /** COMMIT or ROLLBACK AND CHAIN: the block that is open afterwards is another. */
   chains = false
   /** Statements executed, for the statistics. */

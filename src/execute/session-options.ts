@@ -1,35 +1,37 @@
 /** `SET [LOCAL] shardway.NAME`: answered here, never forwarded. The planner has checked names and values. */
 import type { Consistency } from './client.ts'
 
+const HINTS = ['shard', 'key'] as const
+const NO_HINTS: ReadonlyMap<string, string> = new Map()
+
 export class SessionOptions {
-  readonly #session = new Map<string, string>()
-  readonly #local = new Map<string, string | null>()
-  readonly #defaults: ReadonlyMap<string, string>
+  readonly #consistency: Consistency
+  /** Most sessions set nothing: an empty map would cost each of them. */
+  #session: Map<string, string> | null = null
+  #local: Map<string, string | null> | null = null
 
   constructor(consistency: Consistency) {
-    this.#defaults = new Map([['consistency', consistency]])
+    this.#consistency = consistency
   }
 
   set(name: string, value: string | null, local: boolean): void {
-    if (local) this.#local.set(name, value)
-    else if (value === null) this.#session.delete(name)
-    else this.#session.set(name, value)
+    if (local) (this.#local ??= new Map()).set(name, value)
+    else if (value === null) this.#session?.delete(name)
+    else (this.#session ??= new Map()).set(name, value)
   }
 
   get(name: string): string {
-    const local = this.#local.get(name)
+    const local = this.#local?.get(name)
     if (local !== undefined && local !== null) return local
-    if (local === undefined) {
-      const session = this.#session.get(name)
-      if (session !== undefined) return session
-    }
-    return this.#defaults.get(name) ?? ''
+    const session = local === undefined ? this.#session?.get(name) : undefined
+    return session ?? (name === 'consistency' ? this.#consistency : '')
   }
 
   /** Options that the router takes as if every statement carried them as a comment. */
   get hints(): ReadonlyMap<string, string> {
+    if (this.#session === null && this.#local === null) return NO_HINTS
     const hints = new Map<string, string>()
-    for (const name of ['shard', 'key']) {
+    for (const name of HINTS) {
       const value = this.get(name)
       if (value !== '') hints.set(name, value)
     }
@@ -38,13 +40,13 @@ export class SessionOptions {
 
   /** True when something was local to the transaction. */
   transactionEnded(): boolean {
-    if (this.#local.size === 0) return false
-    this.#local.clear()
+    if (this.#local === null) return false
+    this.#local = null
     return true
   }
 
   reset(): void {
-    this.#session.clear()
-    this.#local.clear()
+    this.#session = null
+    this.#local = null
   }
 }

@@ -92,7 +92,11 @@ export function prepareCompared(
     messages.unshift(closeStatement(name))
   }
   internalRequest(server, kinds, Buffer.concat(messages), (error, _rows, bytes) => {
-    if (error !== null) return callback(error)
+    if (error !== null) {
+      // Parsed perhaps, and then not described: closing what is not there does no harm.
+      if (!server.closed) server.state.prepared.keepEvicted(statement.id)
+      return callback(error)
+    }
     register(server, statement)
     const frame = rowDescriptionIn(bytes)
     const shape = frame === null ? null : shared.shape(statement, Buffer.from(frame))

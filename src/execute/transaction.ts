@@ -12,8 +12,11 @@
  */
 import type { MarkSet } from '../../pool/marks.ts'
 import type { Settings } from '../../pool/server-state.ts'
+import type { RunningUnit } from './running-unit.ts'
 import type { ContextSnapshot } from './session-context.ts'
 import { IDLE, IN_FAILED_TRANSACTION, IN_TRANSACTION } from '../protocol/codes.ts'
+
+const NO_NAMES: ReadonlySet<string> = new Set()
 
 export type TransactionState = 'none' | 'virtual' | 'open' | 'failed'
 
@@ -48,7 +51,9 @@ export class Transaction {
   /** What the server that the block left had by then: another has it when the preliminaries have run there. */
   inside: Settings | null = null
   /** Settings that statements of the block named. */
-  readonly settings = new Set<string>()
+  settings: ReadonlySet<string> = NO_NAMES
+  /** Some statement of the block failed: a setting that it named may not even exist. */
+  settingsInDoubt = false
 
   get state(): TransactionState {
     return this.#state
@@ -84,11 +89,18 @@ export class Transaction {
     this.startedUs = startedUs
   }
 
-  /** A server runs a block that nobody had announced. */
-  opened(shard: number, startedUs: number): void {
+  noteSetting(name: string): void {
+    this.settings = new Set(this.settings).add(name)
+  }
+
+  /** BEGIN stood among the unit's statements: what they did ends with the block, not with the unit. */
+  opened({ shard, startedUs, marks, changesCatalog, touchesPins }: RunningUnit): void {
     this.to('open')
     this.shard = shard
     this.startedUs = startedUs
+    this.marks = marks
+    this.changesCatalog = changesCatalog
+    this.touchesPins = touchesPins
   }
 
   #clear(): void {
@@ -104,6 +116,7 @@ export class Transaction {
     this.startedUs = 0
     this.outside = null
     this.inside = null
-    this.settings.clear()
+    this.settings = NO_NAMES
+    this.settingsInDoubt = false
   }
 }

@@ -15,7 +15,7 @@ export function workerOfKey(pid: number): number {
 export function newCancelKey(worker: number, secretBytes: number, taken: (pid: number) => boolean): CancelKey {
   for (;;) {
     const pid = (worker << RANDOM_BITS) | (randomBytes(4).readUInt32BE(0) & RANDOM_MASK)
-    if (pid !== 0 && !taken(pid)) return { pid, secret: randomBytes(secretBytes) }
+    if (pid !== 0 && !taken(pid)) return { pid, secret: Buffer.from(randomBytes(secretBytes)) }
   }
 }
 

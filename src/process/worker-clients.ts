@@ -101,7 +101,7 @@ export class WorkerClients {
   }
 
   #welcome(login: LoggedIn, id: number): void {
-    const { environment, onGone } = this.#options
+    const { environment } = this.#options
     const key = this.newCancelKey(secretBytes(login.protocol))
     welcome(environment, login, id, key, {
       onSession: session => {
@@ -112,15 +112,20 @@ export class WorkerClients {
         continueWith(session.socket, login.rest)
         if (environment.draining) session.drain()
       },
-      onClosed: session => {
-        if (session === null) this.loginClients--
-        else session.database.users.went(session.user)
-        this.sessions.delete(id)
-        this.#byKey.delete(key.pid)
-        this.#leave(id)
-        onGone()
-      },
+      onClosed: this.#whenClosed(id, key.pid),
     })
+  }
+
+  /** Apart from what the login needed, which would live as long as the session. */
+  #whenClosed(id: number, pid: number): (session: Session | null) => void {
+    return session => {
+      if (session === null) this.loginClients--
+      else session.database.users.went(session.user)
+      this.sessions.delete(id)
+      this.#byKey.delete(pid)
+      this.#leave(id)
+      this.#options.onGone()
+    }
   }
 
   newCancelKey(secretBytes: number): CancelKey {

@@ -2,21 +2,24 @@
 import type { Executor } from '../execute/executor.ts'
 import type { ClientTimes } from './timeouts.ts'
 
+interface Timed {
+  readonly executor: Executor
+  /** The part handed in last is not on its way yet. */
+  readonly busy: boolean
+}
+
 export class ClientClock {
-  readonly #executor: Executor
-  readonly #isBusy: () => boolean
+  readonly #session: Timed
   /** Since which tick the parts of a batch were all answered, while its Sync is to come. */
   #quietUs = 0
 
-  /** `isBusy`: the part handed in last is not on its way yet. */
-  constructor(executor: Executor, isBusy: () => boolean) {
-    this.#executor = executor
-    this.#isBusy = isBusy
+  constructor(session: Timed) {
+    this.#session = session
   }
 
   /** Called at every tick. */
   read(now: number): ClientTimes {
-    const { running, transaction, links, lastEndUs } = this.#executor
+    const { running, transaction, links, lastEndUs } = this.#session.executor
     const inBlock = transaction.state !== 'none'
     if (running === null) {
       this.#quietUs = 0
@@ -31,7 +34,7 @@ export class ClientClock {
     const { server, startedUs } = running
     const sentUs = server === null ? startedUs : server.state.requestAtMs * 1000
     // A COPY under way owes its CommandComplete: something is outstanding.
-    const quiet = !running.complete && !this.#isBusy() && (server === null || server.outstanding === 0)
+    const quiet = !running.complete && !this.#session.busy && (server === null || server.outstanding === 0)
     if (!quiet) this.#quietUs = 0
     else if (this.#quietUs < sentUs) this.#quietUs = now
     return {

@@ -21,28 +21,31 @@ export interface ParsedStatement {
   readonly types: readonly number[]
 }
 
+export interface StatementSources {
+  readonly shared: SharedStatements
+  readonly statementLimits: StatementLimits
+}
+
 export class ClientStatements {
-  readonly #shared: SharedStatements
-  readonly #limits: () => StatementLimits
-  readonly #byName = new Map<string, Statement>()
+  readonly #sources: StatementSources
+  #byName: Map<string, Statement> | null = null
   #bytes = 0
 
-  constructor(shared: SharedStatements, limits: () => StatementLimits) {
-    this.#shared = shared
-    this.#limits = limits
+  constructor(sources: StatementSources) {
+    this.#sources = sources
   }
 
   get count(): number {
-    return this.#byName.size
+    return this.#byName?.size ?? 0
   }
 
   has(name: string): boolean {
-    return this.#byName.has(name)
+    return this.#byName?.has(name) === true
   }
 
   /** Throws 26000. */
   lookUp(name: string): Statement {
-    const statement = this.#byName.get(name)
+    const statement = this.#byName?.get(name)
     if (statement !== undefined) return statement
     const message =
       name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`
@@ -58,19 +61,19 @@ export class ClientStatements {
     else this.#admit(name, rest.length)
     // With the catalog's version: a Parse after DDL must not be answered from what was prepared before it.
     const key = name === '' ? '' : `${version}\0${settings.signature}\0${rest.toString('latin1')}`
-    const id = key === '' ? this.#shared.nextId() : this.#shared.share(key)
+    const id = key === '' ? this.#sources.shared.nextId() : this.#sources.shared.share(key)
     const statement: Statement = { id, name, rest, textLength, settings, types, described: null, key }
-    this.#byName.set(name, statement)
+    ;(this.#byName ??= new Map()).set(name, statement)
     this.#bytes += rest.length
     return statement
   }
 
   #admit(name: string, bytes: number): void {
-    if (this.#byName.has(name)) {
+    if (this.has(name)) {
       throw new ShardwayError('duplicate_statement', '42P05', `prepared statement "${name}" already exists`)
     }
-    const limits = this.#limits()
-    if (limits.count > 0 && this.#byName.size >= limits.count) {
+    const limits = this.#sources.statementLimits
+    if (limits.count > 0 && this.count >= limits.count) {
       throw errorOf('too_many_prepared', { limit: 'max_client_prepared_statements', value: limits.count })
     }
     if (this.#bytes + bytes > limits.bytes) {
@@ -79,19 +82,20 @@ export class ClientStatements {
   }
 
   forget(name: string): void {
-    const statement = this.#byName.get(name)
+    const statement = this.#byName?.get(name)
     if (statement === undefined) return
-    this.#byName.delete(name)
+    this.#byName?.delete(name)
     this.#bytes -= statement.rest.length
-    this.#shared.forget(statement)
+    this.#sources.shared.forget(statement)
   }
 
   /** A Parse of the client's failed, or was skipped after an error: its name stands for nothing. */
   dropped(statement: Statement): void {
-    if (this.#byName.get(statement.name) === statement) this.forget(statement.name)
+    if (this.#byName?.get(statement.name) === statement) this.forget(statement.name)
   }
 
   clear(): void {
-    for (const name of [...this.#byName.keys()]) this.forget(name)
+    for (const name of [...(this.#byName?.keys() ?? [])]) this.forget(name)
+    this.#byName = null
   }
 }

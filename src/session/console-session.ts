@@ -113,9 +113,10 @@ export class ConsoleSession implements FrameHandler {
 
   #goOn(): void {
     if (this.socket.destroyed) return
-    this.#keptBytes = 0
     this.#read(() => this.#reader.release())
-    if (!this.#reader.held) this.socket.resume()
+    if (this.#reader.held) return
+    this.#keptBytes = 0
+    this.socket.resume()
   }
 
   onLargeFrame(): void {

@@ -23,6 +23,8 @@ import type { Statement } from '../execute/statement.ts'
 import type { SharedStatements } from '../execute/shared-statements.ts'
 import { type StepSources, Steps } from './steps.ts'
 
+function ignore(): void {}
+
 export interface SessionOptionsIn {
   readonly id: number
   readonly socket: Socket
@@ -79,7 +81,7 @@ export class Session implements ExecutorClient, StepSources {
     this.steps = new Steps(this)
     this.poolMode = options.database.users.settingsOf(options.user).mode
     this.executor = new Executor(this)
-    this.#clock = new ClientClock(this.executor, () => this.#input.busy)
+    this.#clock = new ClientClock(this)
     this.#input = new ClientInput({
       socket: options.socket,
       steps: this.steps,
@@ -89,10 +91,16 @@ export class Session implements ExecutorClient, StepSources {
       failed: error => this.#failed(error),
     })
     options.socket.on('data', chunk => this.#input.push(chunk))
-    this.output.onReleased = () => this.#onDrain()
-    options.socket.on('drain', () => this.#onDrain())
-    options.socket.on('error', () => undefined) // 'close' follows
+    const onDrain = () => this.#onDrain()
+    this.output.onReleased = onDrain
+    options.socket.on('drain', onDrain)
+    options.socket.on('error', ignore) // 'close' follows
     options.socket.on('close', () => this.#onClose())
+  }
+
+  /** A unit, or a part of one, is with the executor. */
+  get busy(): boolean {
+    return this.#input.busy
   }
 
   get requestAtMs(): number {

@@ -59,6 +59,13 @@ export function prepareSteps(plan: Plan, statement: Statement): readonly Step[] 
 
 /** `text`: of the EXECUTE; `plan`: of the prepared statement. */
 export function executeStep(router: Router, command: Execute, text: Buffer, statement: Statement, plan: Plan): Step {
+  if (plan.command !== null) {
+    throw errorOf(
+      'not_supported',
+      { what: 'EXECUTE of a command of the session' },
+      { hint: 'Send the command itself.' },
+    )
+  }
   const expected = Math.max(statement.types.length, plan.parameters)
   const given = command.values.length
   if (given !== expected) {

@@ -55,11 +55,11 @@ export interface StepSources {
 export class Steps {
   readonly #sources: StepSources
   readonly statements: ClientStatements
-  readonly #portals = new Map<string, Portal>()
+  #portals: Map<string, Portal> | null = null
 
   constructor(sources: StepSources) {
     this.#sources = sources
-    this.statements = new ClientStatements(sources.shared, () => sources.statementLimits)
+    this.statements = new ClientStatements(sources)
   }
 
   /** How much of a Bind over the limit is looked at, where all of it would not be kept. */
@@ -103,11 +103,11 @@ export class Steps {
   }
 
   bindDropped(statement: Statement): void {
-    for (const [name, portal] of this.#portals) if (portal.statement === statement) this.#portals.delete(name)
+    for (const [name, portal] of this.#portals ?? []) if (portal.statement === statement) this.#portals?.delete(name)
   }
 
   transactionEnded(): void {
-    if (this.#portals.size > 0) this.#portals.clear()
+    if (this.#portals !== null && this.#portals.size > 0) this.#portals.clear()
   }
 
   /** `moreBytes` of the message come later; only a Bind may have such. */
@@ -202,7 +202,7 @@ export class Steps {
         ? router.resolve(plan, statement.rest, bind, statement.types)
         : shardOfHead(router, plan, statement, bind, given)
     if (shard === null) throw tooLarge(end - start + moreBytes)
-    this.#portals.set(nameOf(buffer, start + 5, portalEnd), { statement, plan, shard })
+    ;(this.#portals ??= new Map()).set(nameOf(buffer, start + 5, portalEnd), { statement, plan, shard })
     return {
       op: OP_BIND,
       buffer,
@@ -236,7 +236,7 @@ export class Steps {
   }
 
   #portalStep(op: number, name: string, buffer: Buffer, start: number, end: number): Step {
-    const portal = this.#portals.get(name)
+    const portal = this.#portals?.get(name)
     // Not the server's to say: there BEGIN may have left one, which the proxy put before the client's messages.
     if (portal === undefined && name === '') throw new ShardwayError('no_portal', '34000', 'portal "" does not exist')
     // A cursor that SQL declared is a portal too: only the server knows those.
@@ -249,7 +249,7 @@ export class Steps {
     const nameEnd = zeroAt(buffer, start + 6, end)
     const name = nameOf(buffer, start + 6, nameEnd)
     if (!ofStatement) {
-      this.#portals.delete(name)
+      this.#portals?.delete(name)
       return makeStep(OP_CLOSE_PORTAL, buffer, start, end, null, ANY_SHARD, NO_SLOTS, null)
     }
     this.statements.forget(name)

@@ -5,7 +5,7 @@
 import { internalQuery } from '../../pool/internal-query.ts'
 import type { Waiter } from '../../pool/waiting.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
-import type { Settings } from '../../pool/server-state.ts'
+import { NO_SETTINGS, type Settings } from '../../pool/server-state.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { errorOf, frame, parameterStatus, ready } from '../protocol/backend-messages.ts'
 import { BACKEND_KEY, IDLE } from '../protocol/codes.ts'
@@ -16,9 +16,9 @@ import { Session } from './session.ts'
 import { PATH_QUERY, readPath, settingsChange, startupSettings } from '../execute/settings.ts'
 
 export interface WelcomeCallbacks {
-  onSession(session: Session): void
+  readonly onSession: (session: Session) => void
   /** The connection ended; null when no session came of it. */
-  onClosed(session: Session | null): void
+  readonly onClosed: (session: Session | null) => void
 }
 
 const STANDARD_STRINGS = 'standard_conforming_strings'
@@ -31,7 +31,7 @@ export function welcome(
   login: LoggedIn,
   id: number,
   key: CancelKey,
-  callbacks: WelcomeCallbacks,
+  { onSession, onClosed }: WelcomeCallbacks,
 ): void {
   const { socket } = login
   let over = false
@@ -40,7 +40,7 @@ export function welcome(
     over = true
     socket.end(errorOf(error, 'FATAL'))
     socket.destroySoon()
-    callbacks.onClosed(null)
+    onClosed(null)
   }
   const onClose = () => refuse(new ShardwayError('client_gone', '08006', 'client disconnected'))
   socket.on('close', onClose)
@@ -62,21 +62,22 @@ export function welcome(
       socket.write(Buffer.concat(out))
       database.stats.logins++
       const shards = database.topology.shardNames.length
-      callbacks.onSession(
+      onSession(
         new Session({
           id,
           socket,
           user: login.user,
           database,
           environment,
-          settings,
+          settings: found.settings,
           searchPath: found.searchPath,
           escapes: found.parameters.get(STANDARD_STRINGS) === 'off',
           key,
           homeShard: id % shards,
           tls: login.tls,
           connectedAtMs: Date.now(),
-          onClosed: session => callbacks.onClosed(session),
+          // As it is: a closure of here would keep all that was needed for the login.
+          onClosed,
         }),
       )
     })
@@ -100,7 +101,7 @@ function refuseEncoding(database: DatabaseContext, settings: Settings): void {
   )
 }
 
-const NOTHING: Welcome = { parameters: new Map(), searchPath: [] }
+const NOTHING: Welcome = { settings: NO_SETTINGS, parameters: new Map(), searchPath: [] }
 
 /** Texts are read, and keys hashed, as the server would with this setting. */
 function refusedParameters(database: DatabaseContext, { parameters }: Welcome): ShardwayError | null {
@@ -128,7 +129,8 @@ function parametersFor(database: DatabaseContext, user: string, settings: Settin
         return callback(error, NOTHING)
       }
       server.state.settings = settings
-      const found = {
+      const found: Welcome = {
+        settings,
         parameters: new Map(server.identity.parameters),
         searchPath: readPath(rows.at(-1)?.[0] ?? null),
       }

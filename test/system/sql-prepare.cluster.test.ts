@@ -46,8 +46,10 @@ describe.each([1, 2])('SQL-level prepared statements over two shards, workers=%i
       }
     }
     await same('EXECUTE get(NULL)')
+    await same('EXECUTE get(0)')
+    await same(`; EXECUTE get(3)`)
     await same('EXECUTE get(-1)')
-    await same(`EXECUTE put(100, upper('made ' || 'up'))`)
+    await same(`EXECUTE put(100, 'made'::text)`)
     await same('EXECUTE get(100)')
   })
 
@@ -133,6 +135,13 @@ describe.each([1, 2])('SQL-level prepared statements over two shards, workers=%i
     for (const sql of [
       'PREPARE all_rows AS SELECT count(*) FROM items',
       'EXECUTE keyed(1 + 1)',
+      // Rounded, or printed anew, on the way to the parameter's type.
+      'EXECUTE keyed(5.0)',
+      'EXECUTE keyed(1e3)',
+      'EXECUTE keyed(.5)',
+      'EXECUTE keyed(1::bigint)',
+      "EXECUTE keyed(set_config('work_mem', '64', false))",
+      'EXECUTE keyed(pg_advisory_lock(5))',
       'EXPLAIN EXECUTE keyed(1)',
       'CREATE TEMP TABLE t AS EXECUTE keyed(1)',
       'EXECUTE keyed(1); SELECT 1',

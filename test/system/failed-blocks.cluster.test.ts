@@ -1,0 +1,146 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { frames } from '../support/frames.ts'
+import { errorOf, rowsOf, statusOf, tagsOf, valueOf } from '../support/messages.ts'
+import { startSystem, type System } from '../support/system.ts'
+import type { Wire } from '../support/wire.ts'
+
+const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, name text)'
+const KEYS = 16
+
+/** What follows the end of a failure runs on the shard of its key, or nowhere. */
+describe('blocks that have failed, over two shards', () => {
+  let system: System
+  let wire: Wire
+  /** A key of each shard. */
+  const keys = new Map<string, number>()
+
+  beforeAll(async () => {
+    system = await startSystem({ workers: 1, oracle: false, schema: SCHEMA, tables: [{ name: 'items', key: 'id' }] })
+    const loader = await system.connect()
+    for (let id = 1; id <= KEYS; id++) {
+      await loader.run(`INSERT INTO items VALUES (${id}, 'item')`)
+      keys.set((await valueOf(loader, `SELECT inet_server_port() FROM items WHERE id = ${id}`)) ?? '', id)
+    }
+    expect(keys.size).toBe(2)
+    await loader.end()
+  })
+  afterAll(async () => {
+    await system.stop()
+  })
+  beforeEach(async () => {
+    wire = await system.connect()
+    for (const id of keys.values()) await wire.run(`UPDATE items SET name = 'item' WHERE id = ${id}`)
+  })
+  afterEach(() => {
+    system.dropClients()
+  })
+
+  const [first, second] = [() => [...keys.values()][0] ?? 0, () => [...keys.values()][1] ?? 0]
+
+  /** Every row lies where its key belongs: read by key, and counted on each shard. */
+  async function rowsOnShards(): Promise<number> {
+    let count = 0
+    for (const { primary } of system.cluster.shards) {
+      const { rows } = await primary.server.query('SELECT id FROM items')
+      count += rows.length
+    }
+    let found = 0
+    for (let id = 1; id <= KEYS; id++) found += rowsOf(await wire.run(`SELECT FROM items WHERE id = ${id}`)).length
+    expect(found).toBe(count)
+    return count
+  }
+
+  async function fail(): Promise<void> {
+    await wire.run('BEGIN')
+    await wire.run('SAVEPOINT a')
+    expect(errorOf(await wire.query(`SELECT 1/0 FROM items WHERE id = ${first()}`))).toMatchObject({ C: '22012' })
+  }
+
+  it('ROLLBACK and a write to another shard in one text, or one batch', async () => {
+    for (const end of ['ROLLBACK', 'ROLLBACK TO a', 'COMMIT']) {
+      await fail()
+      await wire.query(`DELETE FROM items WHERE id = ${second()}`)
+      const simple = await wire.query(`${end}; DELETE FROM items WHERE id = ${second()}`)
+      expect(errorOf(simple)).not.toBeNull()
+      await wire.query('ROLLBACK')
+      await fail()
+      const batch = await wire.exchange(
+        frames.parse(end),
+        frames.bind(),
+        frames.execute(),
+        frames.parse(`DELETE FROM items WHERE id = ${second()}`),
+        frames.bind(),
+        frames.execute(),
+      )
+      expect(errorOf(batch)).toMatchObject({ C: '0A000' })
+      await wire.query('ROLLBACK')
+      expect(await rowsOnShards()).toBe(KEYS)
+    }
+  })
+
+  it('ROLLBACK TO and a write to its own shard stay there', async () => {
+    await fail()
+    const text = `ROLLBACK TO a; UPDATE items SET name = 'kept' WHERE id = ${first()}`
+    expect(errorOf(await wire.query(text))).toBeNull()
+    // The block has written: it may not move any more.
+    expect(errorOf(await wire.query(`UPDATE items SET name = 'too' WHERE id = ${second()}`))).toMatchObject({
+      C: '0A000',
+    })
+    await wire.run('ROLLBACK TO a')
+    await wire.run('COMMIT')
+    await fail()
+    expect(errorOf(await wire.query(text))).toBeNull()
+    await wire.run('COMMIT')
+    expect(await valueOf(wire, `SELECT name FROM items WHERE id = ${first()}`)).toBe('kept')
+  })
+
+  it('in a block that the proxy itself has failed nothing behind ROLLBACK is answered without being run', async () => {
+    for (const text of [`INSERT INTO items VALUES (${KEYS + 1}, 'x')`, "SET app.x = 'y'"]) {
+      await wire.run('BEGIN')
+      expect(errorOf(await wire.query('SELEKT'))).toMatchObject({ C: '42601' })
+      const messages = await wire.exchange(
+        frames.parse('ROLLBACK'),
+        frames.bind(),
+        frames.execute(),
+        frames.parse(text),
+        frames.bind(),
+        frames.execute(),
+      )
+      expect(errorOf(messages)).toMatchObject({ C: '0A000' })
+      expect(tagsOf(messages)).toEqual(['ROLLBACK'])
+      expect(statusOf(messages)).toBe('I')
+    }
+    expect(await rowsOnShards()).toBe(KEYS)
+  })
+})
+
+describe('settings that a failed statement named, on one shard', () => {
+  let system: System
+
+  beforeAll(async () => {
+    system = await startSystem({ workers: 1, shards: 1, replicas: 0, oracle: false, schema: SCHEMA, tables: [] })
+  })
+  afterAll(async () => {
+    await system.stop()
+  })
+
+  it('do not end the session', async () => {
+    const wire = await system.connect()
+    await wire.run('BEGIN')
+    await wire.run("SET LOCAL work_mem = '3MB'")
+    await wire.run('SAVEPOINT a')
+    for (const sql of ['SET serach_path = x', "SET session_preload_libraries = 'x'", 'SET transaction_timeout_x = 1']) {
+      expect(errorOf(await wire.query(sql))).not.toBeNull()
+      await wire.run('ROLLBACK TO a')
+      expect(await valueOf(wire, 'SHOW work_mem')).toBe('3MB')
+    }
+    expect(errorOf(await wire.query("SET work_mem = '6MB'; SELECT 1/0"))).toMatchObject({ C: '22012' })
+    await wire.run('ROLLBACK AND CHAIN')
+    expect(await valueOf(wire, 'SHOW work_mem')).not.toBe('3MB')
+    await wire.run('COMMIT')
+    expect(errorOf(await wire.query("SET session_preload_libraries = 'x'"))).toMatchObject({ C: '42501' })
+    expect(errorOf(await wire.query('SET nothing_like_it = 1'))).toMatchObject({ C: '42704' })
+    expect(await valueOf(wire, 'SELECT 1')).toBe('1')
+    await wire.end()
+  })
+})
