@@ -27,7 +27,7 @@ import { QuotaGate } from './quota-gate.ts'
 import { RunningUnit } from './running-unit.ts'
 import { addMarks, closeMarks, noteEffects, preliminaryTexts, wayBack } from './effects.ts'
 import { Transaction } from './transaction.ts'
-import type { Unit } from './unit.ts'
+import { endsFailure, type Unit } from './unit.ts'
 
 export class Executor {
   readonly transaction = new Transaction()
@@ -223,9 +223,9 @@ export class Executor {
     if (transaction.state !== 'open' || transaction.prelude === null) return
     if (link.server.status === IN_FAILED_TRANSACTION) {
       // Nothing runs there but the way out of it; in doubt the block stays where it is.
+      if (!running.unit.steps.some(endsFailure)) return
       const text = wayBack(texts)
-      if (text === null) transaction.prelude = null
-      else transaction.prelude.push(text)
+      transaction.prelude = text === null ? null : [...transaction.prelude, text]
       return
     }
     if (running.unit.steps.some(step => step.plan?.movable === true)) transaction.hasRead = true

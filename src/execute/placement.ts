@@ -21,13 +21,13 @@ import { notCaughtUp, readOnlyReplica, secondShard } from './placement-errors.ts
 import { isFresh, replicaFor } from './replica-choice.ts'
 import type { RunningUnit } from './running-unit.ts'
 import {
+  endsFailure,
   OP_CLOSE_STATEMENT,
   OP_DESCRIBE_STATEMENT,
   OP_FLUSH,
   OP_PARSE,
   OP_PREPARE,
   OP_SYNC,
-  type Step,
   type Unit,
 } from './unit.ts'
 
@@ -252,11 +252,6 @@ export class Placement implements Waiter {
     if (link.server.status === IN_FAILED_TRANSACTION) return this.#executor.emit(running, link)
     this.laying.lay(running, link)
   }
-}
-
-/** COMMIT, ROLLBACK or ROLLBACK TO, alone or among several statements. */
-function endsFailure({ plan }: Step): boolean {
-  return plan?.commands.some(({ kind }) => kind === 'commit' || kind === 'rollback' || kind === 'savepoint') ?? false
 }
 
 function isScout(unit: Unit): boolean {

@@ -55,3 +55,8 @@ export interface Unit {
 export function isRenamed(data: unknown): data is Step {
   return typeof data === 'object' && data !== null && 'moreBytes' in data
 }
+
+/** COMMIT, ROLLBACK or ROLLBACK TO, alone or among several statements. */
+export function endsFailure({ plan }: Step): boolean {
+  return plan?.commands.some(({ kind }) => kind === 'commit' || kind === 'rollback' || kind === 'savepoint') ?? false
+}
