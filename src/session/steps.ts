@@ -178,6 +178,8 @@ export class Steps {
     refuseInParse(plan)
     const types =
       count === 0 ? NO_TYPES : Array.from({ length: count }, (_, i) => buffer.readUInt32BE(textEnd + 3 + 4 * i))
+    // Where the server would read it, it is read before the name is looked for.
+    if (plan.unread !== undefined && name !== '' && this.statements.has(name)) throw plan.unread
     const rest = Buffer.from(buffer.subarray(nameEnd + 1, end))
     const statement = this.#add({ name, rest, textLength: textEnd - nameEnd - 1, types })
     return makeStep(OP_PARSE, buffer, start, end, plan, ANY_SHARD, NO_SLOTS, statement)

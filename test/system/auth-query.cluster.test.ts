@@ -7,7 +7,7 @@ import { type Message, rowsOf, valueOf } from '../support/messages.ts'
 import { reload } from '../support/reload.ts'
 import { refusal } from '../support/logins.ts'
 import { startSystem, type System } from '../support/system.ts'
-import { WireError } from '../support/wire.ts'
+import { type Wire, WireError } from '../support/wire.ts'
 
 const HOSTILE = ["o'hara", 'semi;colon', 'Upper Case', '"quoted"', '$1', 'ä', "x'; DROP TABLE notes; --"]
 
@@ -177,7 +177,13 @@ describe('users of the servers ([auth] query), passed through', () => {
     await waitFor('the old password to be worth nothing', async () => !(await enter('changing', 'changing-word')))
     await waitFor('the new password to be known', () => enter('changing', 'changed-word'))
     // The way to the server is the new one too: new servers are opened by it.
-    const wires = await Promise.all([1, 2, 3].map(() => system.connect({ user: 'changing', password: 'changed-word' })))
+    // Each worker looks for itself, some seconds later at most.
+    const connect = (): Promise<Wire | false> =>
+      system.connect({ user: 'changing', password: 'changed-word' }).catch((error: unknown) => {
+        if (error instanceof WireError && error.fields['C'] === '28P01') return false
+        throw error
+      })
+    const wires = await Promise.all([1, 2, 3].map(() => waitFor('the other worker to know it', connect)))
     await Promise.all(wires.map(wire => wire.run('SELECT pg_sleep(0.01)')))
     for (const wire of wires) await wire.end()
     await system.cluster.everywhere('ALTER ROLE changing NOLOGIN')

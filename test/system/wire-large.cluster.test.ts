@@ -1,5 +1,6 @@
 /** Messages over [scatter] max_routed_statement: passed on in pieces where the shard is known, refused where it is not. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { waitFor } from '../../src/cluster/wait.ts'
 import { frames } from '../support/frames.ts'
 import { errorOf, rowsOf, statusOf, tagsOf, valueOf } from '../support/messages.ts'
 import { childrenOf } from '../support/processes.ts'
@@ -192,6 +193,11 @@ describe('large messages, one shard', () => {
     ]) {
       const wire = await system.connect()
       await wire.sendSplit(bytes.subarray(0, LIMIT_BYTES * 2))
+      const console = await system.console()
+      await waitFor('a server to have the head of it', async () =>
+        rowsOf(await console.run('SHOW SERVERS')).some(row => row.includes('active')),
+      )
+      await console.end()
       await primary.server.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app' AND pid <> pg_backend_pid()",
       )
