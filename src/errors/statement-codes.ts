@@ -66,6 +66,14 @@ export const STATEMENT_CODES = {
     hint: '',
     remedy: 'Give as many arguments as the statement has parameters.',
   },
+  no_savepoint: {
+    sqlstate: '3B001',
+    severity: 'ERROR',
+    message: 'savepoint "{name}" does not exist',
+    meaning: 'As in Postgres: ROLLBACK TO names a savepoint that the block does not have.',
+    hint: '',
+    remedy: 'Send SAVEPOINT before what may fail.',
+  },
   too_many_prepared: {
     sqlstate: '53400',
     severity: 'ERROR',

@@ -27,6 +27,8 @@ const TEXT_OID = 25
 /** What a server finds wrong before it looks whether the block has failed: syntax, and what names no statement or portal. */
 const BEFORE_ABORTED: ReadonlySet<string> = new Set(['42601', '26000', '34000'])
 
+const ROLLBACK_TO = /^\s*rollback\s+(?:(?:work|transaction)\s+)?to\s+(?:savepoint\s+)?"?([^\s";]+)/i
+
 /** What a block that has failed answers instead of an error of ours. */
 export function inFailedBlock(error: ShardwayError): ShardwayError {
   // A second shard stands behind what ends the failure.
@@ -118,7 +120,12 @@ function answerStep(executor: Executor, step: Step): void {
   const { plan } = step
   // An empty query passes in a failed block; a Bind of one does not.
   const runs = step.op === OP_FUNCTION || (plan !== null && (plan.tier !== 'empty' || step.op === OP_BIND))
-  if (executor.transaction.state === 'failed' && runs && !endsBlock(plan)) throw plan?.unread ?? aborted()
+  if (executor.transaction.state === 'failed' && runs && !endsBlock(plan)) {
+    const savepoint = plan?.command?.kind === 'savepoint' ? ROLLBACK_TO.exec(textOf(step)) : null
+    if (savepoint === null) throw plan?.unread ?? aborted()
+    // Postgres lets it through; a block that no server has holds no savepoint.
+    if (step.op === OP_QUERY || step.op === OP_EXECUTE) throw errorFrom('no_savepoint', { name: savepoint[1] ?? '' })
+  }
   // No cursor of SQL's either, in a block that no server has.
   if (plan === null && (step.op === OP_EXECUTE || step.op === OP_DESCRIBE_PORTAL)) throw noPortal(step)
   switch (step.op) {
