@@ -8,14 +8,14 @@ const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, name text)'
 const KEYS = 16
 
 /** What follows the end of a failure runs on the shard of its key, or nowhere. */
-describe('blocks that have failed, over two shards', () => {
+describe.each([1, 2])('blocks that have failed, over two shards, workers=%i', workers => {
   let system: System
   let wire: Wire
   /** A key of each shard. */
   const keys = new Map<string, number>()
 
   beforeAll(async () => {
-    system = await startSystem({ workers: 1, oracle: false, schema: SCHEMA, tables: [{ name: 'items', key: 'id' }] })
+    system = await startSystem({ workers, oracle: false, schema: SCHEMA, tables: [{ name: 'items', key: 'id' }] })
     const loader = await system.connect()
     for (let id = 1; id <= KEYS; id++) {
       await loader.run(`INSERT INTO items VALUES (${id}, 'item')`)
@@ -114,11 +114,11 @@ describe('blocks that have failed, over two shards', () => {
   })
 })
 
-describe('settings that a failed statement named, on one shard', () => {
+describe.each([1, 2])('settings that a failed statement named, on one shard, workers=%i', workers => {
   let system: System
 
   beforeAll(async () => {
-    system = await startSystem({ workers: 1, shards: 1, replicas: 0, oracle: false, schema: SCHEMA, tables: [] })
+    system = await startSystem({ workers, shards: 1, replicas: 0, oracle: false, schema: SCHEMA, tables: [] })
   })
   afterAll(async () => {
     await system.stop()

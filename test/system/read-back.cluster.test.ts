@@ -8,15 +8,15 @@ const SCHEMA = 'CREATE TABLE items (id int PRIMARY KEY, name text)'
 
 /** What the proxy asks a server behind a client's back may cost the client nothing. */
 describe.each([
-  ['one shard', 1],
-  ['two shards', 2],
-])('reading back what a session changed, %s', (_name, shards) => {
+  [1, 1],
+  [2, 2],
+])('reading back what a session changed, workers=%i, shards=%i', (workers, shards) => {
   let system: System
   let wire: Wire
 
   beforeAll(async () => {
     system = await startSystem({
-      workers: 1,
+      workers,
       oracle: false,
       shards,
       schema: SCHEMA,
@@ -97,11 +97,11 @@ describe.each([
   })
 })
 
-describe('a session that was refused something', () => {
+describe.each([1, 2])('a session that was refused something, workers=%i', workers => {
   let system: System
 
   beforeAll(async () => {
-    system = await startSystem({ workers: 1, oracle: false, schema: SCHEMA, tables: [{ name: 'items', key: 'id' }] })
+    system = await startSystem({ workers, oracle: false, schema: SCHEMA, tables: [{ name: 'items', key: 'id' }] })
   })
   afterAll(async () => {
     await system.stop()
