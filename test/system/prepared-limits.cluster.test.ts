@@ -3,12 +3,12 @@ import { frames } from '../support/frames.ts'
 import { errorOf, rowsOf, statusOf } from '../support/messages.ts'
 import { startSystem, type System } from '../support/system.ts'
 
-describe('limits on prepared statements', () => {
+describe.each([1, 2])('limits on prepared statements, workers=%i', workers => {
   let system: System
 
   beforeAll(async () => {
     system = await startSystem({
-      workers: 1,
+      workers,
       shards: 1,
       replicas: 0,
       oracle: false,

@@ -6,13 +6,13 @@ import { startSystem, type System } from '../support/system.ts'
 import { sendCancel, type Wire } from '../support/wire.ts'
 
 /** A statement that the proxy prepares on one more server waits for locks as the client's own would. */
-describe('preparing a statement on another server', () => {
+describe.each([1, 2])('preparing a statement on another server, workers=%i', workers => {
   let system: System
   let wire: Wire
 
   beforeAll(async () => {
     system = await startSystem({
-      workers: 1,
+      workers,
       shards: 1,
       replicas: 0,
       oracle: false,
