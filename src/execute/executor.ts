@@ -172,6 +172,8 @@ export class Executor {
         return this.refuse(keeper.plan?.unread ?? tooManyPinned(link.pool.options.name))
       }
     }
+    // Postgres 18 loses its transaction state in a query between Execute and Sync: the statement after it would fail.
+    if (unit.simple && running.server !== null) server.state.closeNeeded = true
     running.server = server
     server.state.requestAtMs = nowUs() / 1000
     if (running.watermark !== null && transaction.state !== 'open') client.output.hold(HOLD_REPLICA)
@@ -272,12 +274,6 @@ export class Executor {
     })
   }
 
-  /** Some server has not answered yet: what it was sent may still be committed. */
-  get #busy(): boolean {
-    for (const link of this.links.all()) if (link.server.outstanding > 0) return true
-    return false
-  }
-
   cancel(): void {
     cancelUnit(this)
   }
@@ -293,8 +289,8 @@ export class Executor {
         this.client.environment.cancels.request(link.pool, link.server, () => true)
       }
     }
-    closeMarks(this.running?.marks ?? null, this.#busy)
-    closeMarks(this.transaction.marks, this.#busy)
+    closeMarks(this.running?.marks ?? null, this.links.busy)
+    closeMarks(this.transaction.marks, this.links.busy)
     this.links.dropAll('client disconnected')
   }
 }

@@ -107,6 +107,11 @@ export class Links {
     }
   }
 
+  /** Some server has not answered yet: what it was sent may still be committed. */
+  get busy(): boolean {
+    return this.#links.some(({ server }) => server.outstanding > 0)
+  }
+
   /** The client is gone. Idle servers go back (reset where pinned); others are closed, never reused in doubt. */
   dropAll(reason: string): void {
     for (const link of this.#links.splice(0)) {

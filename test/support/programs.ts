@@ -1,7 +1,8 @@
 /** Postgres's own client programs, run against Shardway or the oracle. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import type { Binaries } from '../../src/cluster/binaries.ts'
 import type { WireOptions } from './wire.ts'
 
 export interface Ended {
@@ -19,6 +20,14 @@ export interface Running {
 export function findProgram(name: string, bin: string): string | null {
   const folders = [bin, ...(process.env['PATH'] ?? '').split(delimiter)]
   return folders.map(folder => join(folder, name)).find(path => existsSync(path)) ?? null
+}
+
+/** The same, null as well where it is older than the server: pg_dump refuses a newer one. */
+export function findProgramFor(name: string, { bin, major }: Binaries): string | null {
+  const path = findProgram(name, bin)
+  if (path === null) return null
+  const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' })
+  return Number(/\(PostgreSQL\) (\d+)/.exec(stdout)?.[1]) >= major ? path : null
 }
 
 export function startProgram(path: string, target: WireOptions, args: readonly string[], input = ''): Running {

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findBinaries } from '../../src/cluster/binaries.ts'
-import { findProgram, runProgram } from '../support/programs.ts'
+import { findProgramFor, runProgram } from '../support/programs.ts'
 import { rowsOf } from '../support/messages.ts'
 import { startSystem, type System } from '../support/system.ts'
 import type { WireOptions } from '../support/wire.ts'
 
-const { bin } = findBinaries()
-const pgDump = findProgram('pg_dump', bin)
-const pgRestore = findProgram('pg_restore', bin)
+const binaries = findBinaries()
+const pgDump = findProgramFor('pg_dump', binaries)
+const pgRestore = findProgramFor('pg_restore', binaries)
 /** Shardway's own schema is the control user's. */
 const OURS = ['-N', 'shardway']
 

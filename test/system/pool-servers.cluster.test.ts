@@ -56,6 +56,23 @@ describe('server connections of a pool', () => {
     expect(new Set(pids).size).toBe(4)
   })
 
+  it.each(['', 'SELECT 1', 'BEGIN'])(
+    '%j between an Execute and its Sync leaves nothing to who has the server next',
+    async sql => {
+      system = await start(1, {})
+      const [wire, other] = [await system.connect(), await system.connect()]
+      for (let round = 0; round < 3; round++) {
+        wire.send(frames.parse('SELECT generate_series(1, 5)'), frames.bind(), frames.execute('', 2), frames.flush)
+        await wire.until('s')
+        wire.send(frames.query(sql), frames.sync)
+        await wire.until('Z')
+        await wire.until('Z')
+        if (sql === 'BEGIN') expect(errorOf(await wire.run('ROLLBACK'))).toBeNull()
+        expect(await valueOf(other, 'SELECT 7')).toBe('7')
+      }
+    },
+  )
+
   it('server_idle_timeout', async () => {
     system = await start(1, { server_idle_timeout: '400ms' })
     const wire = await system.connect()
