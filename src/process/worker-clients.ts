@@ -1,12 +1,12 @@
 /** The clients of a worker: from the socket that the control process hands over to the session's end. */
 import type { Socket } from 'node:net'
-import { errorOf as ourError } from '../errors/codes.ts'
+import { errorOf } from '../errors/codes.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
-import { errorOf } from '../protocol/backend-messages.ts'
 import type { DatabaseContext } from '../execute/database-context.ts'
 import type { CancelKey, Environment } from '../execute/environment.ts'
 import { isConsole } from '../auth/users.ts'
 import { ClientLogin } from '../session/client-login.ts'
+import { lastWord } from '../session/last-word.ts'
 import type { LoggedIn } from '../session/logged-in.ts'
 import { continueWith } from '../session/client-tls.ts'
 import { secretBytes } from '../session/negotiate.ts'
@@ -91,8 +91,7 @@ export class WorkerClients {
     if (entering === undefined) return
     const { login, onClose } = entering
     if (refusal !== null) {
-      login.socket.end(errorOf(refusalError(refusal, login), 'FATAL'))
-      login.socket.destroySoon()
+      lastWord(login.socket, refusalError(refusal, login))
       return
     }
     this.#entering.delete(id)
@@ -139,14 +138,14 @@ export class WorkerClients {
 
   /** Ends a client of any kind. */
   kill(id: number): void {
-    this.sessions.get(id)?.fatal(ourError('killed'))
-    this.consoles.get(id)?.end(ourError('killed'))
+    this.sessions.get(id)?.fatal(errorOf('killed'))
+    this.consoles.get(id)?.end(errorOf('killed'))
   }
 
   /** Ends every client of a database; null: of all. */
   killAll(database: string | null): void {
     for (const session of [...this.sessions.values()]) {
-      if (database === null || session.database.name === database) session.fatal(ourError('killed'))
+      if (database === null || session.database.name === database) session.fatal(errorOf('killed'))
     }
   }
 
@@ -167,10 +166,10 @@ export class WorkerClients {
 function refusalError(refusal: Refusal, { database, user }: LoggedIn): ShardwayError {
   switch (refusal) {
     case 'disabled':
-      return ourError('database_disabled', { database })
+      return errorOf('database_disabled', { database })
     case 'shutting_down':
-      return ourError('shutting_down')
+      return errorOf('shutting_down')
     default:
-      return ourError('too_many_entered', { limit: refusal, database, user })
+      return errorOf('too_many_entered', { limit: refusal, database, user })
   }
 }

@@ -11,9 +11,10 @@ import type { Answer, Exchange } from '../auth/exchange.ts'
 import { isConsole } from '../auth/users.ts'
 import type { Environment } from '../execute/environment.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
-import { authenticationOk, errorOf } from '../protocol/backend-messages.ts'
+import { authenticationOk } from '../protocol/backend-messages.ts'
 import * as code from '../protocol/codes.ts'
 import { ALPN, describeTls } from './client-tls.ts'
+import { lastWord } from './last-word.ts'
 import type { LoggedIn } from './logged-in.ts'
 import { negotiation, spokenVersion } from './negotiate.ts'
 import {
@@ -53,6 +54,8 @@ export class ClientLogin {
   #tls = ''
   /** Of the certificate that the handshake showed: a reload may have brought another since. */
   #endPoint: Buffer | null = null
+  /** Its place has been given up. */
+  #over = false
   #request: StartupRequest = { version: 0, parameters: new Map(), user: '', database: '' }
   #account: Account | null = null
   #exchange: Exchange | null = null
@@ -75,8 +78,9 @@ export class ClientLogin {
 
   #closed(): void {
     clearTimeout(this.#timer)
-    if (this.#phase === 'done') return
     this.#phase = 'done'
+    if (this.#over) return
+    this.#over = true
     this.#options.onClosed()
   }
 
@@ -104,11 +108,12 @@ export class ClientLogin {
   #refuse(error: ShardwayError): void {
     if (this.#phase === 'done') return
     logRefusal(this.#options.environment, this.#socket, this.#request, error)
-    // In the middle of a handshake a message would only be garbage.
-    if (this.#phase === 'handshake') this.#socket.destroy()
-    else this.#socket.end(errorOf(error, 'FATAL'))
-    this.#socket.destroySoon()
-    this.#closed()
+    const garbled = this.#phase === 'handshake'
+    this.#phase = 'done'
+    clearTimeout(this.#timer)
+    // In the middle of a handshake a message would only be garbage. Its place is free when it has closed.
+    if (garbled) this.#socket.destroy()
+    else lastWord(this.#socket, error)
   }
 
   /** Takes one message; false when more bytes are needed, or a promise's end. */

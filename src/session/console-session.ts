@@ -6,6 +6,7 @@ import * as messages from '../protocol/backend-messages.ts'
 import * as code from '../protocol/codes.ts'
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
 import type { Environment } from '../execute/environment.ts'
+import { lastWord } from './last-word.ts'
 import type { LoggedIn } from './logged-in.ts'
 
 const MAX_COMMAND_BYTES = 1024 * 1024
@@ -131,7 +132,7 @@ export class ConsoleSession implements FrameHandler {
 
   /** Ends the connection with this error as the last message. */
   end(error: ShardwayError): void {
-    this.socket.end(messages.errorOf(error, 'FATAL'))
+    if (!this.socket.writableEnded) lastWord(this.socket, error)
   }
 }
 

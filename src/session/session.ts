@@ -5,15 +5,15 @@ import type { Settings } from '../../pool/server-state.ts'
 import type { Plan } from '../../router/plan.ts'
 import type { Router } from '../../router/router.ts'
 import type { PoolMode } from '../config/pool-schema.ts'
-import { errorOf as errorFrom } from '../errors/codes.ts'
+import { errorOf } from '../errors/codes.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import type { ExecutorClient } from '../execute/client.ts'
 import { Executor } from '../execute/executor.ts'
-import { errorOf } from '../protocol/backend-messages.ts'
 import { outcomeUnknown } from '../execute/lost.ts'
 import { ClientClock } from './client-clock.ts'
 import type { StatementLimits } from './client-statements.ts'
 import { ClientInput } from './client-input.ts'
+import { lastWord } from './last-word.ts'
 import { overdue } from './timeouts.ts'
 import type { DatabaseContext } from '../execute/database-context.ts'
 import type { CancelKey, Environment } from '../execute/environment.ts'
@@ -200,7 +200,7 @@ export class Session implements ExecutorClient, StepSources {
   tick(now: number): void {
     const name = overdue(this.#clock.read(now), this.database.users.settingsOf(this.user), now)
     if (name === null) return
-    const error = errorFrom(name)
+    const error = errorOf(name)
     // What may be committed is never called failed.
     const unknown = this.executor.running?.mayCommit === true
     this.fatal(unknown ? outcomeUnknown(error.message) : error)
@@ -211,8 +211,7 @@ export class Session implements ExecutorClient, StepSources {
     if (this.#closed) return
     this.database.stats.errors++
     for (const link of this.executor.links.all()) if (link.server.midRow) return this.abort()
-    this.socket.end(errorOf(error, 'FATAL'))
-    this.socket.destroySoon()
+    lastWord(this.socket, error)
     this.#onClose()
   }
 

@@ -7,8 +7,9 @@ import type { Waiter } from '../../pool/waiting.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { NO_SETTINGS, type Settings } from '../../pool/server-state.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
-import { errorOf, frame, parameterStatus, ready } from '../protocol/backend-messages.ts'
+import { frame, parameterStatus, ready } from '../protocol/backend-messages.ts'
 import { BACKEND_KEY, IDLE } from '../protocol/codes.ts'
+import { lastWord } from './last-word.ts'
 import type { LoggedIn } from './logged-in.ts'
 import type { DatabaseContext, Welcome } from '../execute/database-context.ts'
 import type { CancelKey, Environment } from '../execute/environment.ts'
@@ -38,8 +39,7 @@ export function welcome(
   const refuse = (error: ShardwayError) => {
     if (over) return
     over = true
-    socket.end(errorOf(error, 'FATAL'))
-    socket.destroySoon()
+    lastWord(socket, error)
     onClosed(null)
   }
   const onClose = () => refuse(new ShardwayError('client_gone', '08006', 'client disconnected'))

@@ -55,6 +55,21 @@ describe.each([1, 2])('bad input, workers=%i', workers => {
     expect(childrenOf(system.shardway.pid)).toEqual(workerPids)
   })
 
+  it('who goes on sending megabytes still reads why it was ended', async () => {
+    const more = zeros(4 * 1024 * 1024)
+    for (let round = 0; round < 10; round++) {
+      const login = await system.open()
+      login.send(startup, frames.password(''), more)
+      expect(errorOf(await login.rest())).toMatchObject({ S: 'FATAL', C: '08P01' })
+      const wire = await system.connect()
+      wire.send(frames.query('SELECT 1'), lying('z', 8, zeros(4)), more)
+      expect(errorOf(await wire.rest())).toMatchObject({ S: 'FATAL', C: '08P01' })
+      const console = await system.console()
+      console.send(frames.parse('SELECT 1'), more)
+      expect(errorOf(await console.rest())).toMatchObject({ S: 'FATAL', C: '08P01' })
+    }
+  })
+
   describe('logging in', () => {
     it('wrong password, unknown user: the same answer', async () => {
       const wrong = await refusal(system.connect({ password: 'wrong' }))
