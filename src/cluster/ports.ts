@@ -8,6 +8,25 @@ const LAST = 32_000
 
 const given = new Set<number>()
 
+/**
+ * Takes the port among the processes that ask here, until this one ends: servers that have yet to start, or are down for a
+ * while, cannot be seen by looking at who listens. An abstract socket is Linux's; elsewhere nothing is taken.
+ */
+function take(port: number): Promise<boolean> {
+  if (process.platform !== 'linux') return Promise.resolve(true)
+  return new Promise(resolve => {
+    const mark = createServer()
+    mark.once('error', () => resolve(false))
+    mark.listen(`\0shardway-port-${port}`, () => resolve(true))
+    mark.unref()
+  })
+}
+
+/** The user's own choice: never given here. */
+export function keepPort(port: number): void {
+  given.add(port)
+}
+
 /** Whether somebody could listen there now. */
 export function portIsFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise(resolve => {
@@ -17,13 +36,13 @@ export function portIsFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   })
 }
 
-/** A free port of 127.0.0.1, never the same twice in one process. */
-export async function freePort(): Promise<number> {
+/** A free port of 127.0.0.1, never one that this process or another was given. */
+export async function freePort(first = FIRST, last = LAST): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    const port = randomInt(FIRST, LAST)
+    const port = randomInt(first, last)
     if (given.has(port)) continue
     given.add(port)
-    if (await portIsFree(port)) return port
+    if ((await portIsFree(port)) && (await take(port))) return port
   }
   throw new Error('no free port found on 127.0.0.1')
 }

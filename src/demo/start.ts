@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { findBinaries } from '../cluster/binaries.ts'
 import { type Cluster, startCluster } from '../cluster/cluster.ts'
-import { portIsFree } from '../cluster/ports.ts'
+import { keepPort, portIsFree } from '../cluster/ports.ts'
 import { type ShardwayProcess, startShardway } from '../cluster/shardway.ts'
 import { closeSupervisor } from '../cluster/supervisor.ts'
 import { dataFolder, openDataFolder } from './data-folder.ts'
@@ -111,6 +111,7 @@ async function refuseBusyPorts(options: StartOptions): Promise<void> {
     ['--port', options.port],
     ['--http', options.http],
   ] as const) {
+    keepPort(port)
     if (await portIsFree(port)) continue
     throw new Error(`port ${port} on 127.0.0.1 is in use. Choose another one: npm start -- ${name} ${port + 1000}`)
   }
