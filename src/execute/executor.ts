@@ -19,7 +19,8 @@ import { emitUnit } from './emit-unit.ts'
 import { holdAnswer } from './hold-answer.ts'
 import { type Link, Links } from './links.ts'
 import { listenFirst } from './listen-command.ts'
-import { answerLocally, countLocal, dropParses, inFailedBlock, isLocal } from './local.ts'
+import { inFailedBlock } from './failed-block.ts'
+import { answerLocally, countLocal, dropParses, isLocal } from './local.ts'
 import { begins, isListen, keepsServer, listenInBlock, tooManyPinned } from './pinned.ts'
 import { Notifications } from './notifications.ts'
 import { Placement } from './placement.ts'
@@ -243,7 +244,7 @@ export class Executor {
     if (server === null) return
     this.client.database.stats.errors++
     running.failed = true
-    const said = server.status === IN_FAILED_TRANSACTION ? inFailedBlock(error) : error
+    const said = server.status === IN_FAILED_TRANSACTION ? inFailedBlock(error, unit) : error
     server.local(this.answers, errorOf(said))
     server.expect(KIND_EXECUTE | SKIP, this.answers, POISON)
     server.send(poison)

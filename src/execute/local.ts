@@ -6,6 +6,7 @@ import { nowUs } from '../observe/clock.ts'
 import * as messages from '../protocol/backend-messages.ts'
 import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import type { Executor } from './executor.ts'
+import { aborted, inFailedBlock } from './failed-block.ts'
 import {
   OP_BIND,
   OP_CLOSE_PORTAL,
@@ -24,16 +25,7 @@ import {
 
 const TEXT_OID = 25
 
-/** What a server finds wrong before it looks whether the block has failed: syntax, and what names no statement or portal. */
-const BEFORE_ABORTED: ReadonlySet<string> = new Set(['42601', '26000', '34000'])
-
 const ROLLBACK_TO = /^\s*rollback\s+(?:(?:work|transaction)\s+)?to\s+(?:savepoint\s+)?"?([^\s";]+)/i
-
-/** What a block that has failed answers instead of an error of ours. */
-export function inFailedBlock(error: ShardwayError): ShardwayError {
-  // A second shard stands behind what ends the failure.
-  return BEFORE_ABORTED.has(error.sqlstate) || error.code === 'second_shard' ? error : aborted()
-}
 
 /** True when every step can be answered without a server. */
 export function isLocal(executor: Executor, unit: Unit): boolean {
@@ -83,7 +75,7 @@ export function answerLocally(executor: Executor, unit: Unit): boolean {
       answered++
     }
     if (unit.error !== null) {
-      throw executor.transaction.state === 'failed' ? inFailedBlock(unit.error) : unit.error
+      throw executor.transaction.state === 'failed' ? inFailedBlock(unit.error, unit) : unit.error
     }
   } catch (error) {
     if (!(error instanceof ShardwayError)) throw error
@@ -257,12 +249,4 @@ function behindEnd(): ShardwayError {
 function textOf(step: Step): string {
   if (step.op === OP_QUERY) return step.buffer.toString('utf8', step.start + 5, step.end - 1)
   return step.statement?.rest.toString('utf8', 0, step.statement.textLength) ?? ''
-}
-
-function aborted(): ShardwayError {
-  return new ShardwayError(
-    'failed_transaction',
-    '25P02',
-    'current transaction is aborted, commands ignored until end of transaction block',
-  )
 }

@@ -14,6 +14,7 @@ import { HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import type { Executor } from './executor.ts'
 import { Laying } from './laying.ts'
 import { Link } from './links.ts'
+import { aborted, firstUnasked } from './failed-block.ts'
 import { dropParses } from './local.ts'
 import { leaveBlock } from './leave-block.ts'
 import { cancelled } from './lost.ts'
@@ -82,6 +83,7 @@ export class Placement implements Waiter {
       const link = this.#executor.links.of(running.server)
       if (link === undefined) return
       this.#cutAtSecondShard(running, unit, link.shard)
+      this.#cutUnasked(running, link)
       // What went before in the unit has run: it cannot begin anew.
       running.plain = true
       return this.#executor.emit(running, link)
@@ -98,6 +100,7 @@ export class Placement implements Waiter {
       running.scout = !unit.complete && isScout(unit) && transaction.isMovable && !failed
       // A block that has failed answers everything alike: its server does it, up to what ends the failure.
       if (failed && unit.steps.some(endsFailure)) this.#cutAtSecondShard(running, unit, link.shard)
+      this.#cutUnasked(running, link)
       if (failed || shard === ANY_SHARD || shard === link.shard) return this.#emitFresh(running, link)
       const second = secondShard(this.#shardName(link.shard), this.#shardName(shard))
       const left = (error: ShardwayError | null): void => {
@@ -134,10 +137,20 @@ export class Placement implements Waiter {
   #cutAtSecondShard(running: RunningUnit, unit: Unit, shard: number): void {
     const at = unit.steps.findIndex(step => step.shard !== ANY_SHARD && step.shard !== shard)
     const other = unit.steps[at]
-    if (other === undefined) return
-    dropParses(this.#executor.client, unit.steps.slice(at))
-    const error = secondShard(this.#shardName(shard), this.#shardName(other.shard))
-    running.unit = { steps: unit.steps.slice(0, at), complete: unit.complete, simple: unit.simple, error }
+    if (other !== undefined) this.#cut(running, at, secondShard(this.#shardName(shard), this.#shardName(other.shard)))
+  }
+
+  /** In a block that has failed, a statement that its server has is not prepared again but refused. */
+  #cutUnasked(running: RunningUnit, { server }: Link): void {
+    if (server.status !== IN_FAILED_TRANSACTION) return
+    const at = firstUnasked(server, running.unit.steps)
+    if (at >= 0) this.#cut(running, at, aborted())
+  }
+
+  #cut(running: RunningUnit, at: number, error: ShardwayError): void {
+    const { steps, complete, simple } = running.unit
+    dropParses(this.#executor.client, steps.slice(at))
+    running.unit = { steps: steps.slice(0, at), complete, simple, error }
   }
 
   #acquire(running: RunningUnit, shard: number): void {

@@ -54,6 +54,32 @@ describe.each([1, 2])('batches and statements over two shards, workers=%i', work
     for (let id = 1; id <= KEYS; id++) await proxy.run(`UPDATE items SET n = 1 WHERE id = ${id}`)
   })
 
+  it('in a failed block nothing is prepared, not even what the server has', async () => {
+    const text = 'SELECT name FROM items WHERE id = 3'
+    await twin.same(Buffer.concat([frames.parse(text, 'known'), frames.sync]))
+    await twin.same(Buffer.concat([run('known'), frames.sync]))
+    await twin.same(frames.query(`PREPARE sql_known AS ${text}`))
+    await twin.same(frames.query('EXECUTE sql_known'))
+    await twin.same(frames.query('BEGIN; SELECT 1/0 FROM items WHERE id = 3'))
+    for (const bytes of [
+      Buffer.concat([frames.parse(text, 'again'), frames.sync]),
+      Buffer.concat([frames.parse(text, 'again'), run('again'), frames.sync]),
+      frames.query(`PREPARE again AS ${text}`),
+      frames.query('EXECUTE sql_known'),
+      frames.query('EXECUTE nobody'),
+      frames.query('DEALLOCATE nobody'),
+      Buffer.concat([run('nobody'), frames.sync]),
+      Buffer.concat([frames.parse('EXECUTE nobody'), frames.sync]),
+      Buffer.concat([frames.parse('', 'empty'), frames.bind({ statement: 'empty' }), frames.execute(), frames.sync]),
+    ])
+      await twin.same(bytes)
+    await twin.same(Buffer.concat([frames.parse(text, 'again'), frames.flush]), 'E')
+    await twin.same(frames.sync)
+    const end = [frames.parse('ROLLBACK'), frames.bind(), frames.execute()]
+    await twin.same(Buffer.concat([...end, frames.parse(text, 'again'), run('again'), frames.sync]))
+    await twin.same(Buffer.concat([run('known'), run('again'), frames.sync]))
+  })
+
   it('units sent at once are answered in their order, each seeing those before it', async () => {
     const unit = (id: number, round: number): Buffer =>
       Buffer.concat([

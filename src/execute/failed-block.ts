@@ -1,0 +1,38 @@
+/** A block that has failed answers everything alike, up to what ends it. */
+import type { ServerConnection } from '../../pool/server-connection.ts'
+import { ShardwayError } from '../errors/shardway-error.ts'
+import { hasStatement } from './emit.ts'
+import { endsFailure, OP_EXECUTE, OP_PARSE, OP_PREPARE, OP_QUERY, type Step, type Unit } from './unit.ts'
+
+const SYNTAX = '42601'
+/** What names no statement or portal. */
+const UNKNOWN: ReadonlySet<string> = new Set(['26000', '34000'])
+
+/** What a block that has failed answers instead of an error of ours. */
+export function inFailedBlock(error: ShardwayError, { simple }: Unit): ShardwayError {
+  // A second shard stands behind what ends the failure.
+  if (error.sqlstate === SYNTAX || error.code === 'second_shard') return error
+  // A server looks for what a message names before it looks whether the block has failed; for what a text names, behind that.
+  return !simple && UNKNOWN.has(error.sqlstate) ? error : aborted()
+}
+
+export function aborted(): ShardwayError {
+  return new ShardwayError(
+    'failed_transaction',
+    '25P02',
+    'current transaction is aborted, commands ignored until end of transaction block',
+  )
+}
+
+/** The first step that would be answered as done without asking the server, which would refuse it; -1 for none. */
+export function firstUnasked(server: ServerConnection, steps: readonly Step[]): number {
+  for (const [at, step] of steps.entries()) {
+    const ends = endsFailure(step)
+    if (ends && (step.op === OP_EXECUTE || step.op === OP_QUERY)) return -1
+    if (step.op !== OP_PARSE && step.op !== OP_PREPARE) continue
+    const { statement, plan } = step
+    if (statement === null || statement.name === '' || ends || plan?.tier === 'empty') continue
+    if (hasStatement(server, statement)) return at
+  }
+  return -1
+}
