@@ -152,7 +152,8 @@ export class Router {
       this.misses++
     }
     const { plan } = this.#makePlan(text, start, end, context, null)
-    this.#plans.set(plans, key, plan, false)
+    // An EXECUTE with arguments hardly comes again, and would only push others out.
+    if (plan.command?.kind !== 'execute' || plan.command.values.length === 0) this.#plans.set(plans, key, plan, false)
     return plan
   }
 

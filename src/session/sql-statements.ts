@@ -2,6 +2,7 @@
  * SQL-level PREPARE and EXECUTE over several shards. A statement is the same as one of the protocol's Parse: shared by its content,
  * prepared on whichever server runs it. EXECUTE is sent on with the name that the statement has there.
  */
+import { isUtf8 } from 'node:buffer'
 import type { Plan, SessionCommand } from '../../router/plan.ts'
 import { ANY_SHARD, type PlanContext, type Router } from '../../router/router.ts'
 import { errorOf } from '../errors/codes.ts'
@@ -39,6 +40,12 @@ export function refuseInParse(plan: Plan): void {
     { what: `${kind.toUpperCase()} in a Parse message` },
     { hint: 'Use the Parse, Bind and Execute messages themselves, or a simple query.' },
   )
+}
+
+/** The statement is cut out of the text as characters: bytes that are none would be others. */
+export function refuseBytes(text: Buffer): void {
+  if (isUtf8(text)) return
+  throw errorOf('not_supported', { what: 'PREPARE of a text that is not UTF-8' }, { hint: 'Use a Parse message.' })
 }
 
 /** What a Parse message would say. */

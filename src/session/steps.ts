@@ -29,7 +29,7 @@ import { ONE_SHARD_HEAD_BYTES, opaqueStep, shardOfHead, tooLarge } from './large
 import { renames } from './renaming.ts'
 import { makeStep, NO_SLOTS, slotsOf } from './make-step.ts'
 import { isOfStatement, nameOf, zeroAt } from './message-strings.ts'
-import { executeStep, parsedOf, prepareSteps, refuseInParse, refuseOwnHints } from './sql-statements.ts'
+import { executeStep, parsedOf, prepareSteps, refuseBytes, refuseInParse, refuseOwnHints } from './sql-statements.ts'
 import { violation } from './startup-packet.ts'
 
 const NO_TYPES: readonly number[] = []
@@ -77,13 +77,14 @@ export class Steps {
     if (end - start < 6 || buffer[textEnd] !== 0) throw violation('invalid message format')
     const plan = this.#find(buffer, start + 5, textEnd)
     const { command } = plan
-    if (command?.kind === 'prepare') return this.#prepare(plan, command)
+    if (command?.kind === 'prepare') return this.#prepare(plan, command, buffer.subarray(start + 5, textEnd))
     if (command?.kind === 'execute') return [this.#executeNamed(plan, command, buffer.subarray(start + 5, textEnd))]
     const shard = router.resolve(plan, buffer, null, NO_TYPES)
     return [makeStep(OP_QUERY, buffer, start, end, plan, shard, slotsOf(router, plan), null)]
   }
 
-  #prepare(plan: Plan, command: Extract<SessionCommand, { kind: 'prepare' }>): readonly Step[] {
+  #prepare(plan: Plan, command: Extract<SessionCommand, { kind: 'prepare' }>, text: Buffer): readonly Step[] {
+    refuseBytes(text)
     refuseOwnHints(plan, this.#sources.context.plan.hints)
     const parsed = parsedOf(command)
     const inner = this.#find(parsed.rest, 0, parsed.textLength)

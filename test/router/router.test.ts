@@ -52,6 +52,16 @@ describe('plans are found again', () => {
     expect([r.planCount, r.misses, r.hits]).toEqual([2, 2, 998])
   })
 
+  test('an EXECUTE with arguments is not kept', () => {
+    const r = router()
+    for (let key = 1; key <= 50; key++) route(r, `execute p(${key})`)
+    const before = r.planCount
+    for (let key = 51; key <= 100; key++) route(r, `execute p(${key})`)
+    expect(r.planCount).toBe(before)
+    route(r, 'execute q')
+    expect(r.planCount).toBe(before + 1)
+  })
+
   test.each([
     ['-5', -5],
     ['- 5', -5],

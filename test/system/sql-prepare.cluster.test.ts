@@ -129,6 +129,17 @@ describe.each([1, 2])('SQL-level prepared statements over two shards, workers=%i
     expect(errorOf(outside)).toMatchObject({ C: '0A000' })
   })
 
+  it('refuses bytes that are no UTF-8, which would be stored as others', async () => {
+    const { proxy } = twin
+    const bytes = frames.query("PREPARE broken AS SELECT '?'")
+    bytes[bytes.indexOf('?')] = 0xff
+    proxy.send(bytes)
+    expect(errorOf(await proxy.until('Z'))).toMatchObject({ C: '0A000' })
+    expect(errorOf(await proxy.query('EXECUTE broken'))).toMatchObject({ C: '26000' })
+    await same("PREPARE whole AS SELECT 'äß€😀'")
+    await same('EXECUTE whole')
+  })
+
   it('refuses what it cannot send to one shard', async () => {
     const { proxy } = twin
     await proxy.run('PREPARE keyed AS SELECT name FROM items WHERE id = $1')
