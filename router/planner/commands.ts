@@ -1,5 +1,6 @@
 import type { CallStmt, CopyStmt, DoStmt, ExplainStmt, Node } from '@pgsql/types'
 import type { SessionCommand } from '../plan.ts'
+import { shardwayName } from '../options.ts'
 import type { Analysis, Env } from './analysis.ts'
 import { planCopy } from './copy.ts'
 import { planDefinition } from './ddl.ts'
@@ -7,7 +8,7 @@ import { planExecute, planPrepare } from './prepare.ts'
 import { firm, needsShard, notAlone } from './problems.ts'
 import { bodyReach, emptyReach } from './reach.ts'
 import { applyReach, isDeclaredLocal } from './routines.ts'
-import { changesNames, checkSetting, planSet, shardwayName } from './settings.ts'
+import { changesNames, checkOwn, planSet } from './settings.ts'
 import { planTransaction } from './transactions.ts'
 import { names } from './walk.ts'
 
@@ -174,8 +175,7 @@ function sessionBound(a: Analysis, what: string, reason: string, hint: string = 
 function planShow(a: Analysis, name: string, alone: boolean): SessionCommand | null {
   const own = shardwayName(name)
   if (own === null) return null
-  const problem = checkSetting(a, own, null)
-  if (problem !== null) a.problem(problem)
+  checkOwn(a, own, null)
   if (!alone) a.problem(notAlone(`SHOW ${name}`))
   return { kind: 'shardway-show', name: own }
 }

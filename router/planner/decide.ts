@@ -1,7 +1,7 @@
 import type { KeySource, KeyType, Refusal, Target, Touch } from '../plan.ts'
 import type { Analysis, Instance } from './analysis.ts'
 import { badSetting, firm, misplaced, notPinned } from './problems.ts'
-import { checkSetting, hintKey } from './settings.ts'
+import { checkOwn, hintKey } from './settings.ts'
 
 export interface Decision {
   readonly target: Target
@@ -19,10 +19,7 @@ const DEFAULT: Target = { kind: 'default' }
 
 /** Where the statement may run, or why nowhere. */
 export function decide(a: Analysis, isCommand: boolean): Decision {
-  for (const [name, value] of a.input.hints) {
-    const problem = checkSetting(a, name, value)
-    if (problem !== null) a.problem(problem)
-  }
+  for (const [name, value] of a.input.hints) checkOwn(a, name, value)
   const always = a.problems.find(problem => problem.kind === 'always')
   if (always !== undefined) return { target: DEFAULT, refusal: always.refusal }
   if (!a.several) return { target: DEFAULT, refusal: null }

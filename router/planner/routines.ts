@@ -1,9 +1,10 @@
 import type { Routine } from '../../src/catalog/catalog.ts'
+import { shardwayName } from '../options.ts'
 import type { Analysis } from './analysis.ts'
 import { builtinEffects, CATALOG_TYPES } from './builtins.ts'
 import { firm, routineUnpinned } from './problems.ts'
 import { type Reach, routineReach, routineReachById } from './reach.ts'
-import { isLimited, NAMING, refuseValue, shardwayName } from './settings.ts'
+import { isLimited, NAMING, refuseValue } from './settings.ts'
 import type { Facts, FunctionUse } from './walk.ts'
 
 /** What a routine that the statement may run means for it. `id` names it in messages. */

@@ -2,43 +2,13 @@ import type { Node, VariableSetStmt } from '@pgsql/types'
 import type { SessionCommand } from '../plan.ts'
 import { canonicalInt, canonicalUuid } from '../values.ts'
 import type { Analysis } from './analysis.ts'
-import { badSetting, firm, type Problem } from './problems.ts'
+import { refusedOption, shardwayName } from '../options.ts'
+import { badSetting, firm } from './problems.ts'
 
-const PREFIX = 'shardway.'
-
-const DURATION = /^\d+(?:\.\d+)?\s*(?:us|ms|s|min|m|h|d)$/
-
-/** What each shardway.* name and hint may be; the text is the hint of a refusal. */
-const ALLOWED: ReadonlyMap<string, { readonly test: (value: string) => boolean; readonly text: string }> = new Map([
-  ['shard', { test: value => value !== '', text: 'the name of a shard' }],
-  ['key', { test: value => value !== '', text: 'a value of the shard key' }],
-  ['role', oneOf('primary', 'replica')],
-  ['consistency', oneOf('strong', 'fresh', 'session', 'eventual')],
-  ['cache', { test: value => value === 'off' || DURATION.test(value), text: 'off, or a duration such as 30s' }],
-  ['stale', { test: value => DURATION.test(value), text: 'a duration such as 5s' }],
-  ['cross_shard_isolation', oneOf('per_shard', 'off')],
-])
-
-function oneOf(...values: string[]): { test: (value: string) => boolean; text: string } {
-  return { test: value => values.includes(value), text: values.join(', ') }
-}
-
-/** Null when the setting may have this value. */
-export function checkSetting(a: Analysis, name: string, value: string | null): Problem | null {
-  const allowed = ALLOWED.get(name)
-  if (allowed === undefined) {
-    return badSetting(`unrecognized setting "${PREFIX}${name}"`, `Allowed: ${[...ALLOWED.keys()].join(', ')}.`)
-  }
-  if (value === null) return null
-  if (!allowed.test(value))
-    return badSetting(`invalid value for ${PREFIX}${name}: "${value}"`, `Allowed: ${allowed.text}.`)
-  const shards = a.input.topology.shards.map(shard => shard.name)
-  if (name !== 'shard' || shards.includes(value)) return null
-  return badSetting(`shard "${value}" does not exist`, `Shards: ${shards.join(', ')}.`)
-}
-
-export function shardwayName(name: string): string | null {
-  return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : null
+/** A shardway.* setting or a hint, and its value; null resets. */
+export function checkOwn(a: Analysis, name: string, value: string | null): void {
+  const refusal = refusedOption(a.input.topology.shardNames, name, value)
+  if (refusal !== null) a.problem(badSetting(refusal.message, refusal.hint))
 }
 
 /** The text of SET's values, as SHOW would print it. */
@@ -65,8 +35,7 @@ export function planSet(a: Analysis, set: VariableSetStmt, alone: boolean): Sess
   const reset = set.kind !== 'VAR_SET_VALUE'
   if (own !== null) {
     const value = reset ? null : valueOf(set.args)
-    const problem = checkSetting(a, own, value)
-    if (problem !== null) a.problem(problem)
+    checkOwn(a, own, value)
     return { kind: 'shardway-set', name: own, value, local }
   }
   if (set.kind === 'VAR_RESET_ALL') {

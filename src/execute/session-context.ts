@@ -11,6 +11,8 @@ export interface SessionStart {
   readonly consistency: Consistency
   /** standard_conforming_strings is off. */
   readonly escapes: boolean
+  /** shardway.NAME of its startup packet. */
+  readonly options: ReadonlyMap<string, string>
 }
 
 /** Settings and path at one time. */
@@ -35,7 +37,7 @@ export class SessionContext {
     this.#settings = start.settings
     this.#searchPath = start.searchPath
     this.#escapes = start.escapes
-    this.#options = new SessionOptions(start.consistency)
+    this.#options = new SessionOptions(start.consistency, start.options)
   }
 
   get settings(): Settings {

@@ -1,5 +1,6 @@
 /** Session settings that are carried from server to server: how they are laid on one, and where they come from. */
 import { type Settings, settingsOf } from '../../pool/server-state.ts'
+import { shardwayName } from '../../router/options.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 
 /** Settings that decide which others may be set: taken off first, laid on last. */
@@ -69,8 +70,17 @@ export function settingsQuery(names: Iterable<string>): string {
 /** Startup parameters that are not settings of the session. */
 const NOT_SETTINGS: ReadonlySet<string> = new Set(['user', 'database', 'options', 'replication'])
 
-/** Settings from a startup packet: its own names and those in `options`. Throws 22023 on an option nobody could apply. */
-export function startupSettings(parameters: ReadonlyMap<string, string>): Settings {
+/** What a session begins with. */
+export interface Startup {
+  readonly settings: Settings
+  /** By NAME of shardway.NAME. */
+  readonly options: ReadonlyMap<string, string>
+}
+
+const NO_OPTIONS: ReadonlyMap<string, string> = new Map()
+
+/** From a startup packet: its own names and those in `options`. Throws 22023 on an option nobody could apply. */
+export function readStartup(parameters: ReadonlyMap<string, string>): Startup {
   const values = new Map<string, string>()
   for (const [name, value] of commandLineOptions(parameters.get('options') ?? '')) values.set(name.toLowerCase(), value)
   for (const [name, value] of parameters) {
@@ -78,7 +88,14 @@ export function startupSettings(parameters: ReadonlyMap<string, string>): Settin
     if (!isSettingName(name)) throw new ShardwayError('bad_startup', '22023', `unsupported startup parameter: ${name}`)
     values.set(name.toLowerCase(), value)
   }
-  return settingsOf(values)
+  let options: Map<string, string> | null = null
+  for (const [name, value] of values) {
+    const own = shardwayName(name)
+    if (own === null) continue
+    values.delete(name)
+    options = (options ?? new Map<string, string>()).set(own, value)
+  }
+  return { settings: settingsOf(values), options: options ?? NO_OPTIONS }
 }
 
 /** `-c name=value`, `-cname=value` and `--name=value`, backslash-escaped blanks, as Postgres splits them. */

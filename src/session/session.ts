@@ -32,6 +32,8 @@ export interface SessionOptionsIn {
   readonly database: DatabaseContext
   readonly environment: Environment
   readonly settings: Settings
+  /** shardway.NAME of its startup packet. */
+  readonly options: ReadonlyMap<string, string>
   readonly searchPath: readonly string[]
   /** standard_conforming_strings is off. */
   readonly escapes: boolean
@@ -77,7 +79,7 @@ export class Session implements ExecutorClient, StepSources {
     this.output = new ClientOutput(options.socket)
     const { user, settings, searchPath, escapes } = options
     const { consistency } = options.environment.config.read
-    this.context = new SessionContext({ user, settings, searchPath, consistency, escapes })
+    this.context = new SessionContext({ user, settings, searchPath, consistency, escapes, options: options.options })
     this.steps = new Steps(this)
     this.poolMode = options.database.users.settingsOf(options.user).mode
     this.executor = new Executor(this)

@@ -6,6 +6,7 @@ import { internalQuery } from '../../pool/internal-query.ts'
 import type { Waiter } from '../../pool/waiting.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { NO_SETTINGS, type Settings } from '../../pool/server-state.ts'
+import { refusedOption } from '../../router/options.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { frame, parameterStatus, ready } from '../protocol/backend-messages.ts'
 import { BACKEND_KEY, IDLE } from '../protocol/codes.ts'
@@ -14,7 +15,7 @@ import type { LoggedIn } from './logged-in.ts'
 import type { DatabaseContext, Welcome } from '../execute/database-context.ts'
 import type { CancelKey, Environment } from '../execute/environment.ts'
 import { Session } from './session.ts'
-import { PATH_QUERY, readPath, settingsChange, startupSettings } from '../execute/settings.ts'
+import { PATH_QUERY, readPath, settingsChange, readStartup } from '../execute/settings.ts'
 
 export interface WelcomeCallbacks {
   readonly onSession: (session: Session) => void
@@ -48,8 +49,9 @@ export function welcome(
     const database = environment.database(login.database)
     if (database === null)
       throw new ShardwayError('no_such_database', '3D000', `database "${login.database}" does not exist`)
-    const settings = startupSettings(login.parameters)
+    const { settings, options } = readStartup(login.parameters)
     refuseEncoding(database, settings)
+    refuseOptions(database, options)
     parametersFor(database, login.user, settings, (error, found) => {
       if (over) return
       if (error !== null) return refuse(error)
@@ -70,6 +72,7 @@ export function welcome(
           database,
           environment,
           settings: found.settings,
+          options,
           searchPath: found.searchPath,
           escapes: found.parameters.get(STANDARD_STRINGS) === 'off',
           key,
@@ -84,6 +87,13 @@ export function welcome(
   } catch (error) {
     if (!(error instanceof ShardwayError)) throw error
     refuse(error)
+  }
+}
+
+function refuseOptions({ topology }: DatabaseContext, options: ReadonlyMap<string, string>): void {
+  for (const [name, value] of options) {
+    const refused = refusedOption(topology.shardNames, name, value)
+    if (refused !== null) throw new ShardwayError('bad_startup', '22023', refused.message, { hint: refused.hint })
   }
 }
 

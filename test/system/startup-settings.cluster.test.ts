@@ -1,7 +1,7 @@
 /** What a client sets in its startup packet is laid on every server that serves it, to the byte, and is never more than a value. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { refusal } from '../support/logins.ts'
-import { rowsOf } from '../support/messages.ts'
+import { rowsOf, valueOf } from '../support/messages.ts'
 import { startSystem, type System } from '../support/system.ts'
 
 const VALUES = [
@@ -67,6 +67,45 @@ describe('startup parameters', () => {
       expect(proxy.parameters.get(name), name).toBe(oracle.parameters.get(name))
     await Promise.all([oracle.end(), proxy.end()])
   }
+
+  it('options of Shardway’s own are the session’s, and no server sees them', async () => {
+    const wire = await system.connect({
+      parameters: { options: '-c shardway.consistency=eventual --shardway.role=primary', 'shardway.shard': 's1' },
+    })
+    const shown = async (): Promise<unknown[]> => {
+      const values = []
+      for (const name of ['consistency', 'role', 'shard', 'key'])
+        values.push(await valueOf(wire, `SHOW shardway.${name}`))
+      return values
+    }
+    expect(await shown()).toEqual(['eventual', 'primary', 's1', ''])
+    const port = String(system.cluster.shards[1]!.primary.server.port)
+    expect(await valueOf(wire, 'SELECT inet_server_port() FROM customers LIMIT 1')).toBeUndefined()
+    expect(
+      rowsOf(await wire.run('SELECT inet_server_port() FROM customers RIGHT JOIN (VALUES (1)) v ON true')),
+    ).toEqual([[port]])
+    expect(await valueOf(wire, "SELECT coalesce(current_setting('shardway.consistency', true), '')")).toBe('')
+    await wire.run("SET shardway.consistency = 'strong'")
+    await wire.run('BEGIN')
+    await wire.run('SET LOCAL shardway.shard = s0')
+    expect(await shown()).toEqual(['strong', 'primary', 's0', ''])
+    await wire.run('COMMIT')
+    await wire.run('RESET shardway.consistency')
+    expect(await shown()).toEqual(['eventual', 'primary', 's1', ''])
+    await wire.run('SET shardway.role = replica')
+    await wire.run('DISCARD ALL')
+    expect(await shown()).toEqual(['eventual', 'primary', 's1', ''])
+  })
+
+  it.each([
+    ['shardway.consistency', 'sometimes', 'Allowed: strong, fresh, session, eventual.'],
+    ['shardway.shard', 's9', 'Shards: s0, s1.'],
+    ['shardway.nothing', '1', 'Allowed: shard, key'],
+  ])('%s=%s is refused', async (name, value, hint) => {
+    const fields = await refusal(system.connect({ parameters: { options: `-c ${name}=${value}` } }))
+    expect(fields).toMatchObject({ S: 'FATAL', C: '22023' })
+    expect(fields?.['H']).toContain(hint)
+  })
 
   it.each(VALUES.map(value => [value.slice(0, 60), value]))('%j is a value and nothing else', async (_, value) => {
     await expectSame({ application_name: value, 'my.value': value })
