@@ -107,6 +107,7 @@ export class Marks {
   readonly #remote = new Map<number, Map<number, RemoteSet>>()
   #sink: MarkSink | null = null
   #serving = true
+  #alone = true
   #floorUs = -1
   #nextSet = 1
 
@@ -125,16 +126,26 @@ export class Marks {
 
   /** True when a read of these touches may be answered by a server that has replayed up to replayedUs. slot -1: whole table. */
   isFresh(database: string, relation: number, slot: number, replayedUs: number): boolean {
-    if (!this.#serving || replayedUs <= this.#floorUs) return false
+    if (!this.#mayTrust(replayedUs)) return false
     const table = this.#tables.get(database)
     return table === undefined || table.isFresh(relation, slot, replayedUs)
   }
 
   /** Nothing in the database is being written or was written since: for READ ONLY transactions. */
   isAllFresh(database: string, replayedUs: number): boolean {
-    if (!this.#serving || replayedUs <= this.#floorUs) return false
+    if (!this.#mayTrust(replayedUs)) return false
     const table = this.#tables.get(database)
     return table === undefined || table.isAllFresh(replayedUs)
+  }
+
+  #mayTrust(replayedUs: number): boolean {
+    return this.#serving && this.#alone && replayedUs > this.#floorUs
+  }
+
+  /** False: another process writes through the same state, and its marks do not come here. */
+  setAlone(alone: boolean): void {
+    if (alone && !this.#alone) this.raiseFloor(this.nowUs())
+    this.#alone = alone
   }
 
   /** All replicas of the database have replayed up to here. */

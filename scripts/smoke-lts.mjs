@@ -1,14 +1,12 @@
 /**
  * Shardway on the current LTS of Node, whatever Node runs this script: `--version`, and `serve` before one Postgres until
- * it answers a query. The LTS comes as the npm package `node` into `.cache/node-lts`, not into node_modules.
+ * it answers a query.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from './build.mjs'
-import { capture, main, root, run, StepFailed } from './run.mjs'
+import { ltsNode } from './lts-node.mjs'
+import { capture, main, root } from './run.mjs'
 import { setup } from './setup.mjs'
-
-const LTS = '24'
 
 await main(async () => {
   await setup()
@@ -37,29 +35,3 @@ await main(async () => {
   console.log(`smoke:lts: ${passed} passed, ${results.length - passed} failed`)
   return passed === results.length ? 0 : 1
 })
-
-/** Path of a Node of the LTS line. */
-async function ltsNode() {
-  if (process.versions.node.split('.')[0] === LTS) return process.execPath
-  const folder = join(root, '.cache/node-lts')
-  const node = join(folder, 'node_modules/node/bin/node')
-  const runs = async () => {
-    if (!existsSync(node)) return false
-    const { code, output } = await capture(node, ['--version'])
-    return code === 0 && output.startsWith(`v${LTS}.`)
-  }
-  if (await runs()) return node
-  console.log(`Installing Node ${LTS} into .cache/node-lts (npm package node) …`)
-  mkdirSync(folder, { recursive: true })
-  // Without a package.json of its own npm would climb up to Shardway's.
-  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
-  const options = ['--no-audit', '--no-fund', '--loglevel=error', '--no-package-lock']
-  const code = await run('npm', ['install', '--prefix', folder, ...options, `node@${LTS}`], { cwd: folder })
-  if (code === 0 && !(await runs())) {
-    // npm may have been told to run no install scripts; this one puts the platform's binary in its place.
-    const script = join(folder, 'node_modules/node/installArchSpecificPackage.js')
-    if (existsSync(script)) await run(process.execPath, [script], { cwd: join(folder, 'node_modules/node') })
-  }
-  if (!(await runs())) throw new StepFailed(`Node ${LTS} could not be installed`)
-  return node
-}

@@ -39,7 +39,11 @@ export interface ShardwayOptions {
   /** Where shardway.toml, the state file and the log lie; absent: a temporary folder. */
   readonly folder?: string
   readonly env?: Readonly<Record<string, string>>
+  /** What runs it; default: the Node of this process. */
+  readonly node?: string
   readonly nodeArguments?: readonly string[]
+  /** Default false: with SO_REUSEPORT, which not every Node has. */
+  readonly reusePort?: boolean
   readonly readyTimeoutMs?: number
   /** Everything it writes is appended here too. */
   readonly logPath?: string
@@ -71,7 +75,12 @@ export function shardwayConfig(options: ShardwayOptions, port: number, httpPort:
     ...options.database,
   }
   return stringify({
-    listen: { host: '127.0.0.1', port, workers: options.workers ?? 1 },
+    listen: {
+      host: '127.0.0.1',
+      port,
+      workers: options.workers ?? 1,
+      ...(options.reusePort === true ? { reuse_port: true } : {}),
+    },
     http: { host: '127.0.0.1', port: httpPort },
     state: { store: 'file', path: 'shardway.state' },
     ...options.sections,
@@ -146,7 +155,7 @@ export class ShardwayProcess {
     if (this.running) return
     const main = join(projectRoot(), 'dist', 'src', 'cli', 'main.js')
     if (!existsSync(main)) throw new Error(`${main} is missing: run npm run build`)
-    const launched = await supervisor().start(process.execPath, {
+    const launched = await supervisor().start(this.#options.node ?? process.execPath, {
       args: [...(this.#options.nodeArguments ?? []), main, 'serve', '-c', this.configPath],
       env: { ...plainEnvironment(), ...this.#options.env },
       cwd: this.folder,

@@ -17,6 +17,7 @@ export function crossProblems(file: Raw): string[] {
   for (const user of users) userProblems(user, names, problems)
   problems.push(...authProblems(file))
   tlsProblems(file, problems)
+  reusePortProblems(table(file, 'listen'), problems)
   const state = table(file, 'state')
   if (text(state, 'store') === 'etcd' && (texts(state, 'endpoints')?.length ?? 0) === 0) {
     problems.push('state.endpoints: missing, allowed: one URL or more, since store = "etcd"')
@@ -112,6 +113,23 @@ function userProblems(user: Raw, databases: readonly string[], problems: string[
 function onlyOne(entry: Raw, ways: readonly string[], problems: string[]): void {
   const given = ways.filter(way => entry.value[way] !== undefined)
   if (given.length > 1) problems.push(`${entry.path}: found ${given.join(' and ')}, allowed: one of them`)
+}
+
+/** Whether this Node can listen with SO_REUSEPORT. */
+function hasReusePort(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
+}
+
+function reusePortProblems(listen: Raw, problems: string[]): void {
+  if (!isTrue(listen, 'reuse_port')) return
+  if (!hasReusePort()) {
+    problems.push(
+      `listen.reuse_port: found true, allowed: false; it needs Node 22.12 or newer, this is ${process.versions.node}`,
+    )
+  }
+  if (listen.value['port'] === 0)
+    problems.push('listen.port: found 0, allowed: a port of its own with reuse_port = true')
 }
 
 function tlsProblems(file: Raw, problems: string[]): void {

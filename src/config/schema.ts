@@ -23,6 +23,12 @@ const PASSWORDS = 'a password, a "SCRAM-SHA-256$…" verifier, an "md5…" hash,
 const listen = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to accept clients on'),
   port: listenPort.default(6432).describe('Port to accept clients on; 0 takes any free one'),
+  reuse_port: z
+    .boolean()
+    .default(false)
+    .describe(
+      'A new process with the same state file takes over from the one that runs (SO_REUSEPORT; Node 22.12 or newer)',
+    ),
   workers: count(1, 64)
     .optional()
     .describe('Data processes; absent: one per core. Limits are per proxy, divided over them'),

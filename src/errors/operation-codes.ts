@@ -82,6 +82,31 @@ export const OPERATION_CODES = {
     hint: '',
     remedy: 'Stop the other proxy, or use its state file.',
   },
+  state_in_use: {
+    sqlstate: '55006',
+    severity: 'ERROR',
+    message: 'another Shardway, process {pid}, uses {path}',
+    meaning: 'Each proxy has a state file of its own; two on one file would not hear of each other’s writes.',
+    hint: 'Stop it first; or set listen.reuse_port = true for both, and this one takes over from it.',
+    remedy: 'Stop the other process, or give this one another state.path.',
+  },
+  state_path_long: {
+    sqlstate: '22023',
+    severity: 'ERROR',
+    message: 'state.path is too long for a socket beside it: {path}',
+    meaning:
+      'The process that holds the state file is found through a socket beside it, and such paths are short of room.',
+    hint: '',
+    remedy: 'Choose a shorter state.path.',
+  },
+  handover_failed: {
+    sqlstate: '55006',
+    severity: 'ERROR',
+    message: 'cannot take over from the proxy that runs: {reason}',
+    meaning: 'A start with listen.reuse_port found another proxy on its state file that cannot be succeeded now.',
+    hint: 'The other one goes on as before.',
+    remedy: 'Wait until the last clients of an earlier handover have gone, or stop the other process.',
+  },
   config_invalid: {
     sqlstate: 'F0000',
     severity: 'ERROR',

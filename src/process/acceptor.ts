@@ -9,6 +9,8 @@ const KEEPALIVE_DELAY_MS = 60_000
 export interface AcceptorOptions {
   readonly host: string
   readonly port: number
+  /** Other processes may listen on the same address. */
+  readonly reusePort: boolean
   readonly maxClients: () => number
   /** Serials of workers that can take clients now. */
   readonly workers: () => readonly number[]
@@ -37,11 +39,11 @@ export class Acceptor {
   }
 
   listen(): Promise<void> {
-    const { host, port } = this.#options
+    const { host, port, reusePort } = this.#options
     return new Promise((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, 'listen', host, port))
       this.#server.once('error', failed)
-      this.#server.listen({ host, port, backlog: 4096 }, () => {
+      this.#server.listen({ host, port, backlog: 4096, ...(reusePort ? { reusePort } : {}) }, () => {
         this.#server.off('error', failed)
         // EMFILE and its like: this client is lost, the next one may not be.
         this.#server.on('error', this.#options.failed)
@@ -94,6 +96,11 @@ export class Acceptor {
   workerGone(worker: number): void {
     this.#count -= this.clientsOf(worker)
     this.#clients.delete(worker)
+  }
+
+  /** Those who are here stay. */
+  leave(): void {
+    this.#server.close()
   }
 
   close(): void {

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ConfigError } from '../config/config-error.ts'
 import { type LoadedConfig, loadConfigWithNotes } from '../config/load.ts'
 import type { Materials } from '../config/materials.ts'
 import type { Config } from '../config/schema.ts'
@@ -11,12 +10,15 @@ import { VERSION } from '../observe/version.ts'
 import { Acceptor } from './acceptor.ts'
 import { Barrier } from './barrier.ts'
 import { ControlConsole } from './control-console.ts'
+import { Succession } from './handover/succession.ts'
+import { Draining } from './draining.ts'
 import { HttpServer } from './http.ts'
 import { onSignals } from './lifecycle.ts'
+import { workerOfKey } from './cancel-keys.ts'
 import type { ToControl, ToWorker } from './messages.ts'
 import { Publisher } from './publisher.ts'
 import { PoolKeeper } from './pool-keeper.ts'
-import { fixedUntilRestart, notesOf, withWorkers, workersOf } from './reload.ts'
+import { fixedUntilRestart, logReloadFailure, notesOf, reloaded, withWorkers, workersOf } from './reload.ts'
 import { WorkerRequests } from './reports.ts'
 import { Supervisor, type WorkerProcess } from './workers.ts'
 
@@ -38,9 +40,9 @@ export class Control {
   readonly #requests: WorkerRequests
   readonly #console: ControlConsole
   readonly #publisher: Publisher
-  readonly #drained = new Set<number>()
+  readonly #succession: Succession
+  readonly #draining: Draining
   #heartbeat: NodeJS.Timeout | null = null
-  #draining: 'patient' | 'now' | null = null
   #stopping = false
   #restarts = 0
   #finish: (exitCode: number) => void = () => undefined
@@ -60,6 +62,12 @@ export class Control {
       onMessage: (worker, message) => this.#receive(worker, message),
       onExit: (worker, how, expected) => this.#workerGone(worker, how, expected),
     })
+    const serials = (): number[] => this.#supervisor.ready().map(worker => worker.serial)
+    this.#draining = new Draining({
+      workers: serials,
+      broadcast: message => this.#supervisor.broadcast(message),
+      drained: () => this.stop(0),
+    })
     this.#barrier = new Barrier({
       send: (serial, sequence, snapshot) => this.#supervisor.send(serial, { type: 'snapshot', sequence, snapshot }),
       expel: serial => {
@@ -68,10 +76,10 @@ export class Control {
       },
     })
     this.#acceptor = new Acceptor({
-      host: config.listen.host,
-      port: config.listen.port,
+      ...config.listen,
+      reusePort: config.listen.reuse_port,
       maxClients: () => this.#config.pool.max_client_conn,
-      workers: () => this.#supervisor.ready().map(worker => worker.serial),
+      workers: serials,
       hand: (serial, id, over, socket) => this.#supervisor.send(serial, { type: 'client', id, over }, socket),
       failed: error => log.error({ event: 'accept-failed', error }, 'a client could not be accepted'),
     })
@@ -81,12 +89,9 @@ export class Control {
       sendIndex: (index, message) => this.#sendIndex(index, message),
       sendSerial: (serial, message) => this.#supervisor.send(serial, message),
       broadcast: message => this.#supervisor.broadcast(message),
-      draining: () => this.#draining !== null,
+      draining: () => this.#draining.begun,
     })
-    this.#requests = new WorkerRequests(
-      (serial, message) => this.#supervisor.send(serial, message),
-      () => this.#supervisor.ready().map(worker => worker.serial),
-    )
+    this.#requests = new WorkerRequests((serial, message) => this.#supervisor.send(serial, message), serials)
     this.#publisher = new Publisher({
       log,
       config: () => this.#config,
@@ -97,7 +102,7 @@ export class Control {
         this.#supervisor.ready().filter(worker => this.#barrier.acknowledged(worker.serial) >= since).length,
       sequence: () => this.#barrier.sequence,
       workers: this.#workers,
-      draining: () => this.#draining !== null,
+      draining: () => this.#draining.begun,
     })
     this.#console = new ControlConsole({
       log,
@@ -105,7 +110,7 @@ export class Control {
       config: () => this.#config,
       publisher: this.#publisher,
       requests: this.#requests,
-      workers: () => this.#supervisor.ready().map(worker => worker.serial),
+      workers: serials,
       workerOf: id => this.#acceptor.workerOf(id),
       restarts: () => this.#restarts,
       clients: () => this.#acceptor.clients,
@@ -116,13 +121,33 @@ export class Control {
       stop: () => this.stop(0),
     })
     this.#http = new HttpServer({
-      host: config.http.host,
-      port: config.http.port,
+      ...config.http,
+      reusePort: config.listen.reuse_port,
       notReady: () => this.#publisher.notReady(),
       metrics: () => this.#console.metrics(),
       topology: () => this.#console.topologyView(),
       dashboard: new URL('../dashboard/', import.meta.url),
       failed: error => log.error({ event: 'http-failed', error }, 'an HTTP request failed'),
+    })
+    this.#succession = new Succession({
+      statePath: config.state.path,
+      reusePort: config.listen.reuse_port,
+      log,
+      alone: alone => this.#barrier.publish({ alone }),
+      leaveState: () => this.#publisher.leaveState(),
+      keepState: () => this.#publisher.keepState(),
+      start: looking => this.#start(looking),
+      listen: async () => {
+        await this.#acceptor.listen()
+        await this.#http.listen()
+      },
+      notReady: () => this.#publisher.notReady(),
+      leave: () => {
+        this.#acceptor.leave()
+        this.#http.close()
+        this.drain(true)
+      },
+      cancel: (pid, secret) => this.#cancel(workerOfKey(pid), pid, secret),
     })
   }
 
@@ -132,9 +157,7 @@ export class Control {
       this.#finish = resolve
     })
     try {
-      await this.#acceptor.listen()
-      await this.#http.listen()
-      await this.#publisher.start()
+      await this.#succession.start()
     } catch (error) {
       await this.#close()
       throw error
@@ -143,11 +166,9 @@ export class Control {
       drain: () => this.drain(),
       stop: code => this.stop(code),
       reload: () => {
-        this.reload().catch((error: unknown) => this.#logReloadFailure(error))
+        this.reload().catch((error: unknown) => logReloadFailure(this.#log, this.#configPath, error))
       },
     })
-    this.#supervisor.start()
-    this.#heartbeat = setInterval(() => void this.#barrier.publish({}), HEARTBEAT_MS)
     this.#log.info(
       { event: 'started', port: this.#acceptor.port, 'http.port': this.#http.port, workers: this.#workers },
       `Shardway ${VERSION} listens on ${this.#config.listen.host}:${this.#acceptor.port}, http on ${this.#config.http.host}:${this.#http.port}`,
@@ -159,14 +180,18 @@ export class Control {
     return code
   }
 
+  async #start(looking: boolean): Promise<void> {
+    await this.#publisher.start(looking)
+    this.#supervisor.start()
+    this.#heartbeat = setInterval(() => void this.#barrier.publish({}), HEARTBEAT_MS)
+  }
+
   /** No new database clients; ends when the last transaction is done, or (`patient`) when the last client has gone. */
   drain(patient = false): void {
-    if (this.#draining === 'now' || (patient && this.#draining !== null)) return
-    this.#draining = patient ? 'patient' : 'now'
+    if (!this.#draining.begin(patient)) return
     this.#log.info({ event: 'draining' }, `draining: ${patient ? 'clients' : 'running transactions'} may finish`)
     this.#acceptor.drain()
-    this.#supervisor.broadcast({ type: 'drain', patient })
-    this.#endWhenDrained()
+    this.#draining.look()
   }
 
   stop(exitCode: number): void {
@@ -177,35 +202,29 @@ export class Control {
   /** @throws ConfigError, and then nothing has changed. */
   async reload(): Promise<void> {
     const loaded = loadConfigWithNotes(this.#configPath)
-    const { config, materials } = loaded
+    const { config } = loaded
     for (const note of notesOf(loaded)) this.#log.warn({ event: 'config-note' }, note)
     for (const what of fixedUntilRestart(this.#config, withWorkers(config, workersOf(config)))) {
       const message = `${what} has changed in ${this.#configPath}: it counts from the next start`
       this.#log.warn({ event: 'restart-needed' }, message)
     }
-    const { listen, http, state } = this.#config
-    this.#config = {
-      ...config,
-      http,
-      state,
-      listen: { ...config.listen, host: listen.host, port: listen.port, workers: this.#workers },
-    }
-    this.#materials = materials
+    this.#config = reloaded(this.#config, config)
+    this.#materials = loaded.materials
     this.#log.level = config.log.level
     this.#pools.reconfigure(this.#config)
     await this.#publisher.reconfigure(this.#config)
     this.#log.info({ event: 'reloaded' }, `${this.#configPath} reloaded`)
   }
 
-  #logReloadFailure(error: unknown): void {
-    const problems = error instanceof ConfigError ? error.problems : [String(error)]
-    for (const problem of problems) this.#log.error({ event: 'reload-refused' }, problem)
-    this.#log.error({ event: 'reload-refused' }, `${this.#configPath} is wrong: nothing has changed`)
-  }
-
   #sendIndex(index: number, message: ToWorker): void {
     const worker = this.#supervisor.byIndex(index)
     if (worker !== undefined) this.#supervisor.send(worker.serial, message)
+  }
+
+  #cancel(index: number, pid: number, secret: string): void {
+    const worker = this.#supervisor.byIndex(index)
+    if (worker === undefined) this.#succession.cancelElsewhere(pid, secret)
+    else this.#supervisor.send(worker.serial, { type: 'cancel', pid, secret })
   }
 
   #receive(worker: WorkerProcess, message: ToControl): void {
@@ -218,7 +237,9 @@ export class Control {
         this.#pools.clientClosed(message.id)
         return this.#acceptor.clientClosed(worker.serial, message.id)
       case 'cancel':
-        return this.#sendIndex(message.worker, { type: 'cancel', pid: message.pid, secret: message.secret })
+        return this.#cancel(message.worker, message.pid, message.secret)
+      case 'cancel-elsewhere':
+        return this.#succession.cancelElsewhere(message.pid, message.secret)
       case 'report':
       case 'done':
         return this.#requests.answered(worker.serial, message)
@@ -233,8 +254,7 @@ export class Control {
       case 'suspect':
         return this.#publisher.suspect(message.database, message.shard, message.address)
       case 'drained':
-        this.#drained.add(worker.serial)
-        return this.#endWhenDrained()
+        return this.#draining.workerDrained(worker.serial)
       default:
         return this.#pools.receive(worker, message)
     }
@@ -245,8 +265,7 @@ export class Control {
     this.#barrier.join(worker.serial)
     this.#supervisor.send(worker.serial, { type: 'watermarks', watermarks: this.#publisher.watermarks() })
     this.#pools.workerReady(worker)
-    const patient = this.#draining === 'patient'
-    if (this.#draining !== null) this.#supervisor.send(worker.serial, { type: 'drain', patient })
+    if (this.#draining.message !== null) this.#supervisor.send(worker.serial, this.#draining.message)
     this.#log.info({ event: 'worker-ready', worker: worker.index, pid: worker.pid }, `worker ${worker.index} is ready`)
     this.#acceptor.workerReady()
   }
@@ -262,16 +281,12 @@ export class Control {
       { event: 'worker-gone', worker: worker.index, pid: worker.pid, how },
       `worker ${worker.index} ended: ${how}`,
     )
-    this.#endWhenDrained()
-  }
-
-  #endWhenDrained(): void {
-    if (this.#draining === null || this.#stopping) return
-    if (this.#supervisor.ready().every(worker => this.#drained.has(worker.serial))) this.stop(0)
+    this.#draining.look()
   }
 
   async #close(): Promise<void> {
     if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
+    this.#succession.close()
     this.#acceptor.close()
     this.#http.close()
     this.#barrier.close()

@@ -8,6 +8,8 @@ import { listenError } from './acceptor.ts'
 export interface HttpOptions {
   readonly host: string
   readonly port: number
+  /** Other processes may listen on the same address. */
+  readonly reusePort: boolean
   /** null: ready; else why not. */
   readonly notReady: () => string | null
   readonly metrics: () => Promise<string>
@@ -59,10 +61,10 @@ export class HttpServer {
   }
 
   listen(): Promise<void> {
-    const { host, port } = this.#options
+    const { host, port, reusePort } = this.#options
     return new Promise((resolve, reject) => {
       this.#server.once('error', error => reject(listenError(error, 'http', host, port)))
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {
         this.#server.on('error', this.#options.failed)
         resolve()
       })

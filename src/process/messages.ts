@@ -30,6 +30,8 @@ export interface Snapshot {
   readonly config?: Config
   /** Comes with a config, and belongs to it. */
   readonly materials?: SharedMaterials
+  /** False: another process of the same state serves clients as well; its writes are not heard of here. */
+  readonly alone?: boolean
 }
 
 export type ToWorker =
@@ -106,6 +108,8 @@ export type ToControl =
   | { readonly type: 'client-closed'; readonly id: number }
   /** The key belongs to the worker with index `worker`. */
   | { readonly type: 'cancel'; readonly worker: number; readonly pid: number; readonly secret: string }
+  /** No client of this worker has the key: one of the process before may. */
+  | { readonly type: 'cancel-elsewhere'; readonly pid: number; readonly secret: string }
   | { readonly type: 'report'; readonly request: number; readonly report: WorkerReport }
   | { readonly type: 'done'; readonly request: number; readonly error: string | null }
   /** A console statement typed into a session of this worker. */

@@ -15,6 +15,9 @@ import { nodeKey, shardKey, type View } from '../topology/view.ts'
 const BEAT_MS = 1000
 const TIMEOUT_MS = 3000
 
+/** Another process may be the one that writes them: `look` until it has left, `leave` when it takes over. */
+export type Mode = 'keep' | 'look' | 'leave'
+
 export interface MirrorKeeperOptions {
   readonly log: Log
   readonly config: () => Config
@@ -44,10 +47,12 @@ export class MirrorKeeper {
   readonly #verdicts = new Map<string, Verdict>()
   #timer: NodeJS.Timeout | null = null
   #stopped = false
+  #mode: Mode
   #beating: Promise<void> = Promise.resolve()
 
-  constructor(options: MirrorKeeperOptions) {
+  constructor(options: MirrorKeeperOptions, mode: Mode = 'keep') {
     this.#options = options
+    this.#mode = mode
   }
 
   verdict(database: string): Verdict | undefined {
@@ -110,7 +115,19 @@ export class MirrorKeeper {
     this.#held.clear()
   }
 
+  /** The verdicts stay when another process takes over; resolves when nothing is being written any more. */
+  async leave(): Promise<void> {
+    this.#mode = 'leave'
+    await this.#beating
+  }
+
+  keep(): void {
+    this.#mode = 'keep'
+    this.beat()
+  }
+
   async #all(): Promise<void> {
+    if (this.#mode === 'leave') return
     const { topology } = this.#options.view()
     const verdicts = await Promise.all(
       topology.databases.map(async database => [database.name, await this.#judge(database)] as const),
@@ -140,6 +157,7 @@ export class MirrorKeeper {
       for (const look of looks) if (look.kind === 'entry') await look.mirror.release().catch(() => undefined)
       return verdict
     }
+    if (this.#mode === 'look') return verdict
     const single = database.shards.length === 1
     for (const look of looks) {
       if (look.kind === 'absent') continue

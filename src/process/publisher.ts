@@ -53,22 +53,26 @@ export class Publisher {
     this.#options = options
   }
 
-  async start(): Promise<void> {
+  /** `looking`: another process writes the store and the mirrors, until `keepState`. */
+  async start(looking = false): Promise<void> {
     const { log } = this.#options
     const config = this.#options.config()
-    const state = await StateKeeper.open(config, log, () => this.#viewChanged())
+    const state = await StateKeeper.open(config, log, () => this.#viewChanged(), looking)
     const watch = new NodeWatch(state.view, {
       log,
       changed: view => state.use(view),
       watermarks: this.#options.watermarks,
     })
-    const mirrors = new MirrorKeeper({
-      log,
-      config: this.#options.config,
-      view: () => state.view,
-      stateId: () => state.id,
-      changed: () => void this.#publish(),
-    })
+    const mirrors = new MirrorKeeper(
+      {
+        log,
+        config: this.#options.config,
+        view: () => state.view,
+        stateId: () => state.id,
+        changed: () => void this.#publish(),
+      },
+      looking ? 'look' : 'keep',
+    )
     const source = new ControlCatalogSource(this.#options.config, () => state.view.topology)
     const catalogs = new CatalogKeeper({ log, source, publish: () => this.#publish() })
     this.#running = { state, watch, mirrors, catalogs, source }
@@ -86,6 +90,18 @@ export class Publisher {
     running?.catalogs.stop()
     running?.source.close()
     await running?.state.close()
+  }
+
+  /** Nothing is written to the store and the mirrors any more when it resolves: another process takes over. */
+  async leaveState(): Promise<void> {
+    await this.#running?.mirrors.leave()
+    await this.#running?.state.pause()
+  }
+
+  /** The store and the mirrors are this process's to write. */
+  keepState(): void {
+    this.#running?.state.resume()
+    this.#running?.mirrors.keep()
   }
 
   /** What the workers have been told last. */

@@ -1,8 +1,10 @@
 /** What of a configuration counts at once, and what from the next start. */
 import { availableParallelism } from 'node:os'
 import { Users } from '../auth/users.ts'
+import { ConfigError } from '../config/config-error.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
+import type { Log } from '../observe/log.ts'
 import { MAX_WORKERS } from './cancel-keys.ts'
 
 export function workersOf(config: Config): number {
@@ -24,6 +26,18 @@ export function fixedUntilRestart(before: Config, after: Config): string[] {
 
 function sectionText(section: object): string {
   return JSON.stringify({ ...section, workers: 0, tls: null })
+}
+
+/** The new configuration, with what a reload cannot change as it was. */
+export function reloaded({ listen, http, state }: Config, next: Config): Config {
+  const { host, port, workers, reuse_port } = listen
+  return { ...next, http, state, listen: { ...next.listen, host, port, workers, reuse_port } }
+}
+
+export function logReloadFailure(log: Log, configPath: string, error: unknown): void {
+  const problems = error instanceof ConfigError ? error.problems : [String(error)]
+  for (const problem of problems) log.error({ event: 'reload-refused' }, problem)
+  log.error({ event: 'reload-refused' }, `${configPath} is wrong: nothing has changed`)
 }
 
 /** What the log says about a configuration that is served all the same. */

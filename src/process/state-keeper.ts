@@ -24,6 +24,9 @@ export class StateKeeper {
   #view: View
   #run: Promise<void> | null = null
   #wanted: View | null = null
+  /** Another process writes the store. */
+  #paused: boolean
+  #unwritten: boolean
   readonly #published: (view: View) => void
 
   private constructor(
@@ -32,23 +35,26 @@ export class StateKeeper {
     view: View,
     log: Log,
     published: (view: View) => void,
+    paused: boolean,
   ) {
     this.#store = store
     this.#stored = stored
     this.#view = view
     this.#log = log
     this.#published = published
+    this.#paused = paused
+    this.#unwritten = paused
     this.id = stored?.id ?? randomUUID()
   }
 
-  /** Reads the store, lays the config over it, and writes back what that gives. */
-  static async open(config: Config, log: Log, published: (view: View) => void): Promise<StateKeeper> {
+  /** Reads the store, lays the config over it, and writes back what that gives, unless another process is the one that writes. */
+  static async open(config: Config, log: Log, published: (view: View) => void, paused = false): Promise<StateKeeper> {
     const store = openStore(config)
     const stored = await store.read()
     const { view, notes } = assemble(config, stored)
     for (const note of notes) log.warn({ event: 'state-differs' }, note)
-    const keeper = new StateKeeper(store, stored, view, log, published)
-    await keeper.#write(view)
+    const keeper = new StateKeeper(store, stored, view, log, published, paused)
+    if (!paused) await keeper.#write(view)
     return keeper
   }
 
@@ -78,8 +84,9 @@ export class StateKeeper {
       const view = this.#wanted
       this.#wanted = null
       try {
-        if (view.topology.epoch !== this.#view.topology.epoch || view.facts !== this.#view.facts)
-          await this.#write(view)
+        const changed = view.topology.epoch !== this.#view.topology.epoch || view.facts !== this.#view.facts
+        if (this.#paused) this.#unwritten ||= changed
+        else if (changed || this.#unwritten) await this.#write(view)
         this.#view = view
         this.#published(view)
       } catch (error) {
@@ -98,6 +105,18 @@ export class StateKeeper {
     const state = stateOf(this.id, view, this.#stored)
     if (JSON.stringify(state) !== JSON.stringify(this.#stored)) await this.#store.write(state)
     this.#stored = state
+    this.#unwritten = false
+  }
+
+  /** Resolves when nothing is being written any more. Views are published all the same: the other process stores them. */
+  async pause(): Promise<void> {
+    this.#paused = true
+    await this.settled()
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (this.#unwritten) this.use(this.#wanted ?? this.#view)
   }
 
   async close(): Promise<void> {

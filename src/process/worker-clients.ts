@@ -131,9 +131,12 @@ export class WorkerClients {
     return newCancelKey(this.#options.index, secretBytes, pid => this.#byKey.has(pid))
   }
 
-  cancel(pid: number, secret: string): void {
+  /** False when the key is of none of the clients here. */
+  cancel(pid: number, secret: string): boolean {
     const session = this.#byKey.get(pid)
-    if (session !== undefined && isSecret(Buffer.from(secret, 'hex'), session.key.secret)) session.executor.cancel()
+    if (session === undefined || !isSecret(Buffer.from(secret, 'hex'), session.key.secret)) return false
+    session.executor.cancel()
+    return true
   }
 
   /** Ends a client of any kind. */

@@ -64,6 +64,8 @@ export class Worker implements Environment {
   #catalogs = new Map<string, Catalog>()
   #topology: Topology | null = null
   #materials = NOTHING_YET
+  /** No other process serves clients of the same state. */
+  #alone = true
   #log: Log
   #onDrained: (() => void) | null = null
   #paused: ReadonlySet<string> = new Set()
@@ -106,6 +108,7 @@ export class Worker implements Environment {
     if (snapshot.config !== undefined) this.#configure(snapshot.config)
     for (const catalog of snapshot.catalogs ?? []) this.#catalogs.set(catalog.database, catalog)
     if (snapshot.topology !== undefined) this.#topology = snapshot.topology
+    if (snapshot.alone !== undefined) this.#setAlone(snapshot.alone)
     if (this.#config === null) return
     for (const database of this.#config.databases) {
       let context = this.#databases.get(database.name)
@@ -124,6 +127,11 @@ export class Worker implements Environment {
       this.clients.endAll(context, error)
       context.close(error)
     }
+  }
+
+  #setAlone(alone: boolean): void {
+    this.#alone = alone
+    this.marks.setAlone(alone)
   }
 
   #configure(config: Config): void {
@@ -162,8 +170,8 @@ export class Worker implements Environment {
 
   cancel(pid: number, secret: string): void {
     const owner = workerOfKey(pid)
-    if (owner === this.index) this.clients.cancel(pid, secret)
-    else this.#send({ type: 'cancel', worker: owner, pid, secret })
+    if (owner !== this.index) this.#send({ type: 'cancel', worker: owner, pid, secret })
+    else if (!this.clients.cancel(pid, secret) && !this.#alone) this.#send({ type: 'cancel-elsewhere', pid, secret })
   }
 
   report(): WorkerReport {

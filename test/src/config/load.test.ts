@@ -36,7 +36,7 @@ function problems(text: string, environment: NodeJS.ProcessEnv = {}): readonly s
 describe('defaults', () => {
   it('are those of the contract', () => {
     const config = parseConfig(SMALL, folder, {})
-    expect(config.listen).toEqual({ host: '127.0.0.1', port: 6432, tls: { mode: 'prefer' } })
+    expect(config.listen).toEqual({ host: '127.0.0.1', port: 6432, reuse_port: false, tls: { mode: 'prefer' } })
     expect(config.http).toEqual({ host: '127.0.0.1', port: 9632 })
     expect(config.pool).toMatchObject({
       mode: 'transaction',
@@ -74,6 +74,14 @@ describe('defaults', () => {
 })
 
 describe('mistakes', () => {
+  it('reuse_port needs a Node that has it, and a port', () => {
+    const found = problems(SMALL.replace('[[users]]', '[listen]\nreuse_port = true\nport = 0\n[[users]]'))
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+    const has = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
+    expect(found.some(line => line.includes('Node 22.12'))).toBe(!has)
+    expect(found).toContain('listen.port: found 0, allowed: a port of its own with reuse_port = true')
+  })
+
   it('are all named at once, those between entries too', () => {
     const text = `
 [listen]
@@ -105,7 +113,9 @@ reference = true
 name = "neither"
 `
     const found = problems(text)
-    expect(found).toContain('listen.prot: unknown name (did you mean "port"?), allowed: host, port, workers, tls')
+    expect(found).toContain(
+      'listen.prot: unknown name (did you mean "port"?), allowed: host, port, reuse_port, workers, tls',
+    )
     expect(found).toContain('listen.port: found "x", allowed: a port, 0 to 65535')
     expect(
       found.find(line => line.startsWith('pool.query_wait_timeout: found "two minutes", allowed: a duration')),
