@@ -35,7 +35,7 @@ export function planTransaction(a: Analysis, statement: TransactionStmt): Sessio
       return { kind: 'rollback', chain: statement.chain === true }
     case 'TRANS_STMT_ROLLBACK_TO':
       a.touchesPins = true
-      return { kind: 'savepoint' }
+      return { kind: 'rollback-to', savepoint: statement.savepoint_name ?? '' }
     case 'TRANS_STMT_SAVEPOINT':
     case 'TRANS_STMT_RELEASE':
       return { kind: 'savepoint' }

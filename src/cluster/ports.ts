@@ -16,7 +16,8 @@ function take(port: number): Promise<boolean> {
   if (process.platform !== 'linux') return Promise.resolve(true)
   return new Promise(resolve => {
     const mark = createServer()
-    mark.once('error', () => resolve(false))
+    // Where there are no such sockets after all, nothing is taken either.
+    mark.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'))
     mark.listen(`\0shardway-port-${port}`, () => resolve(true))
     mark.unref()
   })

@@ -176,10 +176,11 @@ export class Answers implements Owner {
 
   beforeReady(server: ServerConnection, status: number): boolean {
     const { running } = this.#executor
-    if (running === null || running.retry || running.again || running.uncertain) return false
-    // With settings still to be read back the unit is not over: were the server lost then, it would be answered twice.
+    if (running === null || running.retry || running.again) return false
     running.readsPins = this.#pinsToRead(server, running, status)
-    running.answered = !running.readsPins && this.#settingsToRead(running, status).length === 0
+    running.toRead = this.#settingsToRead(running, status)
+    // With settings still to be read back the unit is not over: were the server lost then, it would be answered twice.
+    running.answered = !running.uncertain && !running.readsPins && running.toRead.length === 0
     return running.answered
   }
 
@@ -205,9 +206,8 @@ export class Answers implements Owner {
     this.#noteStatus(running, status)
     if (running.answered) return this.#settled(running, status)
     running.reading = true
-    const names = this.#settingsToRead(running, status)
     // The answer may fail the block.
-    readBack(executor, server, running, names, () => this.#settled(running, server.status))
+    readBack(executor, server, running, running.toRead, () => this.#settled(running, server.status))
   }
 
   #scoutDone(server: ServerConnection, running: RunningUnit): void {
@@ -236,7 +236,7 @@ export class Answers implements Owner {
         transaction.startedUs = now
         client.context.transactionEnded()
       }
-      for (const name of running.settings ?? []) transaction.noteSetting(name)
+      transaction.noteSettings(running.settings)
       if (running.failed || status === IN_FAILED_TRANSACTION) transaction.settingsInDoubt = true
       // What failed must not be run again elsewhere.
       if (status === IN_FAILED_TRANSACTION) transaction.prelude?.splice(-running.preliminaries, running.preliminaries)

@@ -163,9 +163,10 @@ export class DatabasePools {
   }
 
   #pool(shard: Shard, node: Node, role: 'primary' | 'replica', user: string): Pool {
-    const name = `${this.#database.name}|${user}|${node.address}`
+    // With the shard: two may be databases of one server.
+    const name = `${this.#database.name}|${user}|${shard.name}|${node.address}`
     const existing = this.#pools.get(name)
-    if (existing !== undefined && !existing.closed && existing.options.shard === shard.name) return existing
+    if (existing !== undefined && !existing.closed) return existing
     const pool = this.#newPool(name, shard, node, role, user)
     this.#pools.set(name, pool)
     return pool

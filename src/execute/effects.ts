@@ -1,12 +1,13 @@
 /** What a unit's statements do besides being answered: marks, pins, settings, DDL, commits. */
 import type { MarkSet } from '../../pool/marks.ts'
-import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { SessionCommand } from '../../router/plan.ts'
 import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
 import type { RunningUnit } from './running-unit.ts'
+import { SETTING } from './pin-causes.ts'
 import { isIdentity, isSettingName } from './settings.ts'
 import {
+  endsFailure,
   OP_BIND,
   OP_DESCRIBE_STATEMENT,
   OP_EXECUTE,
@@ -39,7 +40,7 @@ export function noteEffects(executor: Executor, running: RunningUnit, link: Link
     if (plan === null) continue
     running.queries++
     const write = plan.access === 'write'
-    for (const command of plan.commands) noteCommand(executor, running, command, link.server)
+    for (const command of plan.commands) noteCommand(executor, running, command, link)
     if (running.commits || plan.mixed || (write && (!inBlock || running.rollsBack))) running.mayCommit = true
     if (plan.changesCatalog) {
       if (inBlock) transaction.changesCatalog = true
@@ -70,40 +71,36 @@ function isCarried(name: string): boolean {
   return name !== '' && name !== 'seed' && !name.startsWith('transaction_')
 }
 
-function noteCommand(
-  executor: Executor,
-  running: RunningUnit,
-  command: SessionCommand,
-  server: ServerConnection,
-): void {
+function noteCommand(executor: Executor, running: RunningUnit, command: SessionCommand, link: Link): void {
   const { transaction } = executor
   if (command.kind === 'set' || command.kind === 'set-transaction') {
     const names = command.name === 'session characteristics' ? CHARACTERISTICS : [command.name]
     const carried = names.filter(isCarried)
-    // A name that no statement of ours could hold: the server is reset before anyone else has it.
-    if (!carried.every(isSettingName)) server.state.dirty = true
+    if (command.kind === 'set' && !carried.every(isSettingName)) link.pin(SETTING)
     noteSettings(running, carried.filter(isSettingName), command.kind === 'set' && command.reset)
   } else if (command.kind === 'reset-all') {
     running.resetAll = true
     // Role and session authorization stay as they are.
-    const known = [...server.state.settings.values.keys(), ...executor.client.context.settings.values.keys()]
+    const known = [...link.server.state.settings.values.keys(), ...executor.client.context.settings.values.keys()]
     noteSettings(running, known.filter(isIdentity), false)
     noteSettings(
       running,
       known.filter(name => !isIdentity(name)),
       true,
     )
-  } else if (command.kind === 'savepoint') {
-    // ROLLBACK TO takes back what was set behind the savepoint.
+  } else if (command.kind === 'rollback-to') {
+    // What was set behind the savepoint is taken back.
     noteSettings(running, transaction.settings, false)
   } else if (command.kind === 'commit' || command.kind === 'rollback') {
     if (command.kind === 'commit') running.commits = true
     else running.rollsBack = true
-    if (command.chain) {
-      running.chains = true
-      noteSettings(running, transaction.settings, false)
-    }
-  } else if (command.kind === 'begin') running.begins = true
+    if (command.chain) running.chains = true
+    // Another block may be open at the unit's end.
+    noteSettings(running, transaction.settings, false)
+  } else if (command.kind === 'begin') {
+    running.begins = true
+    if (running.commits || running.rollsBack) running.chains = true
+  }
 }
 
 /** Settings to be read back. `reset`: what the server takes for its default is what the session began with. */
@@ -156,7 +153,7 @@ export function closeMarks(set: MarkSet | null, mayStillRun: boolean): void {
   else set.close()
 }
 
-const PRELIMINARY: ReadonlySet<string> = new Set(['set', 'set-transaction', 'savepoint'])
+const PRELIMINARY: ReadonlySet<string> = new Set(['set', 'set-transaction', 'savepoint', 'rollback-to'])
 
 /**
  * The texts of a unit that runs nothing but preliminaries of a block, null when it runs anything else. Reads that any shard could
@@ -185,10 +182,9 @@ export function preliminaryTexts(unit: Unit): string[] | null {
   return texts
 }
 
-const ROLLBACK_TO = /^\s*rollback\s+(?:work\s+|transaction\s+)?to\s/i
-
-/** Of a unit in a failed block: its text, when it is a ROLLBACK TO and nothing else. */
-export function wayBack(texts: readonly string[] | null): string | null {
+/** Of a unit in a failed block: its text, when it runs a ROLLBACK TO and nothing else. */
+export function wayBack({ steps }: Unit, texts: readonly string[] | null): string | null {
   const [only, ...more] = texts ?? []
-  return only !== undefined && more.length === 0 && ROLLBACK_TO.test(only) ? only : null
+  if (only === undefined || more.length > 0) return null
+  return steps.find(endsFailure)?.plan?.command?.kind === 'rollback-to' ? only : null
 }

@@ -8,7 +8,7 @@ import { errorOf as errorFrom } from '../errors/codes.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { nowUs } from '../observe/clock.ts'
 import { errorOf, ready } from '../protocol/backend-messages.ts'
-import { IDLE, IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
+import { IDLE } from '../protocol/codes.ts'
 import { poison, sync } from '../protocol/frontend-messages.ts'
 import { HOLD_REPLICA } from './client-output.ts'
 import { Answers, POISON, SCOUT } from './answers.ts'
@@ -19,7 +19,7 @@ import { emitUnit } from './emit-unit.ts'
 import { holdAnswer } from './hold-answer.ts'
 import { type Link, Links } from './links.ts'
 import { listenFirst } from './listen-command.ts'
-import { inFailedBlock } from './failed-block.ts'
+import { hasFailed, inFailedBlock } from './failed-block.ts'
 import { answerLocally, countLocal, dropParses, isLocal } from './local.ts'
 import { begins, isListen, keepsServer, listenInBlock, tooManyPinned } from './pinned.ts'
 import { Notifications } from './notifications.ts'
@@ -101,7 +101,7 @@ export class Executor {
   #run(running: RunningUnit, unit: Unit): void {
     running.unit = unit
     if (running.server === null && isLocal(this, unit)) {
-      if (unit.steps.some(isListen)) return this.#listen(running, unit)
+      if (this.transaction.state === 'none' && unit.steps.some(isListen)) return this.#listen(running, unit)
       const failed = answerLocally(this, unit)
       countLocal(this, unit)
       if (unit.complete) return this.finish()
@@ -133,7 +133,7 @@ export class Executor {
         : this.transaction.state === 'open'
           ? this.links.at(this.transaction.shard)
           : undefined
-    if (link !== undefined && link.server.status !== IN_FAILED_TRANSACTION) {
+    if (link !== undefined && !hasFailed(link.server, running)) {
       // The server's block must fail as well, or what follows would run in it.
       const unit: Unit = { steps: [], complete: running.unit.complete, simple: running.unit.simple, error }
       running.unit = unit
@@ -185,6 +185,7 @@ export class Executor {
     const { parses } = server.state
     emitUnit(this, running, link)
     client.database.stats.serverParses += server.state.parses - parses
+    if (unit.steps.some(endsFailure)) running.endedFailure = true
     if (unit.error !== null) this.#emitError(running, unit.error)
     if (running.scout) {
       server.expect(KIND_SYNC | SKIP, answers, SCOUT)
@@ -224,10 +225,11 @@ export class Executor {
       transaction.replica = running.watermark !== null
     }
     if (transaction.state !== 'open' || transaction.prelude === null) return
-    if (link.server.status === IN_FAILED_TRANSACTION) {
+    if (hasFailed(link.server, running)) {
       // Nothing runs there but the way out of it; in doubt the block stays where it is.
       if (!running.unit.steps.some(endsFailure)) return
-      const text = wayBack(texts)
+      const text = wayBack(running.unit, texts)
+      if (text !== null) running.preliminaries++
       transaction.prelude = text === null ? null : [...transaction.prelude, text]
       return
     }
@@ -244,7 +246,7 @@ export class Executor {
     if (server === null) return
     this.client.database.stats.errors++
     running.failed = true
-    const said = server.status === IN_FAILED_TRANSACTION ? inFailedBlock(error, unit) : error
+    const said = hasFailed(server, running) ? inFailedBlock(error, unit) : error
     server.local(this.answers, errorOf(said))
     server.expect(KIND_EXECUTE | SKIP, this.answers, POISON)
     server.send(poison)

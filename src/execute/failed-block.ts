@@ -2,11 +2,18 @@
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
 import { hasStatement } from './emit.ts'
-import { endsFailure, OP_EXECUTE, OP_PARSE, OP_PREPARE, OP_QUERY, type Step, type Unit } from './unit.ts'
+import type { RunningUnit } from './running-unit.ts'
+import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
+import { endsFailure, isWayOut, OP_PARSE, OP_PREPARE, type Step, type Unit } from './unit.ts'
 
 const SYNTAX = '42601'
 /** What names no statement or portal. */
 const UNKNOWN: ReadonlySet<string> = new Set(['26000', '34000'])
+
+/** The server's status is that of the last ReadyForQuery: an earlier part of the unit may have ended the failure since. */
+export function hasFailed(server: ServerConnection, running: RunningUnit): boolean {
+  return server.status === IN_FAILED_TRANSACTION && !running.endedFailure
+}
 
 /** What a block that has failed answers instead of an error of ours. */
 export function inFailedBlock(error: ShardwayError, { simple }: Unit): ShardwayError {
@@ -27,11 +34,10 @@ export function aborted(): ShardwayError {
 /** The first step that would be answered as done without asking the server, which would refuse it; -1 for none. */
 export function firstUnasked(server: ServerConnection, steps: readonly Step[]): number {
   for (const [at, step] of steps.entries()) {
-    const ends = endsFailure(step)
-    if (ends && (step.op === OP_EXECUTE || step.op === OP_QUERY)) return -1
+    if (endsFailure(step)) return -1
     if (step.op !== OP_PARSE && step.op !== OP_PREPARE) continue
     const { statement, plan } = step
-    if (statement === null || statement.name === '' || ends || plan?.tier === 'empty') continue
+    if (statement === null || statement.name === '' || isWayOut(step) || plan?.tier === 'empty') continue
     if (hasStatement(server, statement)) return at
   }
   return -1

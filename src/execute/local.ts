@@ -8,6 +8,7 @@ import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import type { Executor } from './executor.ts'
 import { aborted, inFailedBlock } from './failed-block.ts'
 import {
+  endsFailure,
   OP_BIND,
   OP_CLOSE_PORTAL,
   OP_CLOSE_STATEMENT,
@@ -24,8 +25,6 @@ import {
 } from './unit.ts'
 
 const TEXT_OID = 25
-
-const ROLLBACK_TO = /^\s*rollback\s+(?:(?:work|transaction)\s+)?to\s+(?:savepoint\s+)?"?([^\s";]+)/i
 
 /** True when every step can be answered without a server. */
 export function isLocal(executor: Executor, unit: Unit): boolean {
@@ -67,10 +66,12 @@ function isLocalPlan(executor: Executor, plan: Plan, serverless: boolean, virtua
 /** Answers the unit; true when it ended with an error. */
 export function answerLocally(executor: Executor, unit: Unit): boolean {
   const { output } = executor.client
+  const { state } = executor.transaction
   let failed = false
   let answered = 0
   try {
     for (const step of unit.steps) {
+      if (state === 'failed' && executor.transaction.state !== 'failed') refuseBehindEnd(executor, step)
       answerStep(executor, step)
       answered++
     }
@@ -113,10 +114,9 @@ function answerStep(executor: Executor, step: Step): void {
   // An empty query passes in a failed block; a Bind of one does not.
   const runs = step.op === OP_FUNCTION || (plan !== null && (plan.tier !== 'empty' || step.op === OP_BIND))
   if (executor.transaction.state === 'failed' && runs && !endsBlock(plan)) {
-    const savepoint = plan?.command?.kind === 'savepoint' ? ROLLBACK_TO.exec(textOf(step)) : null
-    if (savepoint === null) throw plan?.unread ?? aborted()
+    if (plan?.command?.kind !== 'rollback-to') throw plan?.unread ?? aborted()
     // Postgres lets it through; a block that no server has holds no savepoint.
-    if (step.op === OP_QUERY || step.op === OP_EXECUTE) throw errorFrom('no_savepoint', { name: savepoint[1] ?? '' })
+    if (endsFailure(step)) throw errorFrom('no_savepoint', { name: plan.command.savepoint })
   }
   // No cursor of SQL's either, in a block that no server has.
   if (plan === null && (step.op === OP_EXECUTE || step.op === OP_DESCRIBE_PORTAL)) throw noPortal(step)
@@ -174,7 +174,6 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
   const { transaction, client } = executor
   const { command } = plan
   if (command === null) {
-    if (plan.tier !== 'empty') throw behindEnd()
     client.output.frame(messages.emptyQueryResponse)
     return
   }
@@ -211,7 +210,6 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
       client.output.frame(messages.commandComplete('SHOW'))
       return
     default:
-      throw behindEnd()
   }
 }
 
@@ -237,9 +235,11 @@ function endBlock(executor: Executor, kind: 'commit' | 'rollback', chain: boolea
   client.output.frame(messages.commandComplete(word))
 }
 
-/** Only in a block that an error of the proxy's own has failed is such a unit answered here. */
-function behindEnd(): ShardwayError {
-  return errorFrom(
+/** Only in a block that an error of the proxy's own has failed is a unit answered here that may need a server. */
+function refuseBehindEnd(executor: Executor, { plan }: Step): void {
+  const { state } = executor.transaction
+  if (plan === null || plan.tier === 'empty' || isLocalPlan(executor, plan, true, state === 'virtual')) return
+  throw errorFrom(
     'not_supported',
     { what: 'a statement behind the end of a failed block, in the same batch' },
     { hint: 'Send Sync after ROLLBACK.' },

@@ -6,6 +6,8 @@ import type { ExecutorClient } from './client.ts'
 import type { Link } from './links.ts'
 
 const TEMPORARY = 'temporary table'
+/** One that cannot be read, or whose name no statement of ours could hold. */
+export const SETTING = 'setting'
 
 /** Reasons that end when the server no longer has any of what they name; the others last until DISCARD ALL. */
 const CAUSES = [

@@ -14,7 +14,7 @@ import { HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import type { Executor } from './executor.ts'
 import { Laying } from './laying.ts'
 import { Link } from './links.ts'
-import { aborted, firstUnasked } from './failed-block.ts'
+import { aborted, firstUnasked, hasFailed } from './failed-block.ts'
 import { dropParses } from './local.ts'
 import { leaveBlock } from './leave-block.ts'
 import { cancelled } from './lost.ts'
@@ -82,7 +82,9 @@ export class Placement implements Waiter {
     if (running.server !== null) {
       const link = this.#executor.links.of(running.server)
       if (link === undefined) return
-      this.#cutAtSecondShard(running, unit, link.shard)
+      if (!hasFailed(link.server, running) || unit.steps.some(endsFailure)) {
+        this.#cutAtSecondShard(running, unit, link.shard)
+      }
       this.#cutUnasked(running, link)
       // What went before in the unit has run: it cannot begin anew.
       running.plain = true
@@ -95,7 +97,7 @@ export class Placement implements Waiter {
       const link = this.#executor.links.at(transaction.shard)
       if (link === undefined)
         return this.#executor.refuse(new ShardwayError('server_lost', '08006', 'the server is gone'))
-      const failed = link.server.status === IN_FAILED_TRANSACTION
+      const failed = hasFailed(link.server, running)
       // The block may still move to the shard that Bind will name.
       running.scout = !unit.complete && isScout(unit) && transaction.isMovable && !failed
       // A block that has failed answers everything alike: its server does it, up to what ends the failure.
@@ -142,7 +144,7 @@ export class Placement implements Waiter {
 
   /** In a block that has failed, a statement that its server has is not prepared again but refused. */
   #cutUnasked(running: RunningUnit, { server }: Link): void {
-    if (server.status !== IN_FAILED_TRANSACTION) return
+    if (!hasFailed(server, running)) return
     const at = firstUnasked(server, running.unit.steps)
     if (at >= 0) this.#cut(running, at, aborted())
   }

@@ -1,15 +1,18 @@
 /** After a unit that may have changed the session: the server is asked for settings and pins before the client hears of its end. */
 import { type InternalRows, internalQuery } from '../../pool/internal-query.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
+import type { ShardwayError } from '../errors/shardway-error.ts'
 import { errorOf } from '../protocol/backend-messages.ts'
 import { IDLE } from '../protocol/codes.ts'
 import { carrySettings } from './carry.ts'
 import type { Executor } from './executor.ts'
-import { notePins, PINS_QUERY } from './pin-causes.ts'
+import { notePins, PINS_QUERY, SETTING } from './pin-causes.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { decidesPath, settingsQuery, showQuery } from './settings.ts'
 
 export const QUERY_CANCELED = '57014'
+/** SHOW of a setting that does not exist. */
+const UNDEFINED = '42704'
 /** The session's own statement_timeout, or a cancel request that came late, may end a question; not all of so many. */
 export const TRIES = 10
 
@@ -36,30 +39,36 @@ export function readBack(
   ask(executor, server, running, shown ? showQuery(names) : settingsQuery(names), settled)
 }
 
-/** One by one, without those that cannot be read: they were not set either. */
+/** One by one: some may not exist, or not be for this role to read. */
 function readEach(
   executor: Executor,
   server: ServerConnection,
   running: RunningUnit,
   names: readonly string[],
   then: () => void,
+  at = 0,
+  tries = TRIES,
 ): void {
   const inBlock = server.status !== IDLE
-  const [name, ...more] = names
+  const name = names[at]
   if (name === undefined) return readPins(executor, server, running, then)
-  const next = (): void => readEach(executor, server, running, more, then)
-  const sql = settingsQuery([name])
+  const goOn = (error: ShardwayError | null): void => {
+    if (error?.sqlstate === QUERY_CANCELED && tries > 1) {
+      return readEach(executor, server, running, names, then, at, tries - 1)
+    }
+    // It may be set all the same: in a block it is asked for again at the end, else nobody but this session may have the server.
+    if (error !== null && error.sqlstate !== UNDEFINED && !inBlock) executor.links.of(server)?.pin(SETTING)
+    readEach(executor, server, running, names, then, at + 1)
+  }
+  const sql = inBlock && !decidesPath(name) ? showQuery([name]) : settingsQuery([name])
   internalQuery(server, inBlock ? `${SAVEPOINT}; ${sql}; RELEASE SAVEPOINT shardway_ask` : sql, (error, rows) => {
     if (executor.closed || server.closed) return
-    if (error === null) {
-      carrySettings(executor.client, server, running, [name], rows.flat())
-      return next()
-    }
-    if (!inBlock) return next()
+    if (error === null) carrySettings(executor.client, server, running, [name], rows.flat())
+    if (error === null || !inBlock) return goOn(error)
     internalQuery(server, BACK, failure => {
       if (executor.closed || server.closed) return
       if (failure !== null) return server.destroy('what the session left on its server could not be read back')
-      next()
+      goOn(error)
     })
   })
 }

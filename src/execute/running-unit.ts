@@ -47,6 +47,8 @@ export class RunningUnit {
   preludeBefore: string[] | null = null
   /** Texts of this unit at the end of the block's prelude; those of a failed one are not run again. */
   preliminaries = 0
+  /** Settings to be asked for when all else is answered. */
+  toRead: readonly string[] = []
   /** All is answered but ReadyForQuery: settings are being read back. */
   reading = false
   /** ReadyForQuery was forwarded as the server sent it. */
@@ -59,7 +61,9 @@ export class RunningUnit {
   resetAll = false
   /** ROLLBACK is among it: what it writes behind that is no part of the block. */
   rollsBack = false
-  /** COMMIT or ROLLBACK AND CHAIN: the block that is open afterwards is another. */
+  /** A part of it that was sent takes the block out of its failure. */
+  endedFailure = false
+  /** COMMIT or ROLLBACK AND CHAIN, or BEGIN behind one: the block that is open afterwards is another. */
   chains = false
   /** Statements executed, for the statistics. */
   queries = 0

@@ -30,13 +30,10 @@ export function settingsChange(from: Settings, to: Settings): string {
   }
   const changed = [...to.values].filter(([name, value]) => from.values.get(name) !== value)
   changed.sort((a, b) => identityFirst(b[0], a[0]))
-  if (changed.length > 0) {
-    const calls = changed.map(
-      ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`,
-    )
-    statements.push(`SELECT ${calls.join(', ')}`)
-  }
-  return statements.join('; ')
+  const calls = changed.map(
+    ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`,
+  )
+  return [...statements, ...selectsOf(calls)].join('; ')
 }
 
 function identityFirst(a: string, b: string): number {
@@ -64,7 +61,18 @@ export function showQuery(names: readonly string[]): string {
 /** Reads the values of settings that the session's statements may have changed, and the search path behind them. */
 export function settingsQuery(names: Iterable<string>): string {
   const parts = [...names].map(name => `pg_catalog.current_setting(${quoteLiteral(name)}, true)`)
-  return `SELECT ${[...parts, PATH_QUERY].join(', ')}`
+  return selectsOf([...parts, PATH_QUERY]).join('; ')
+}
+
+/** A target list has room for 1664 entries. */
+const MAX_COLUMNS = 1000
+
+function selectsOf(expressions: readonly string[]): string[] {
+  const selects: string[] = []
+  for (let at = 0; at < expressions.length; at += MAX_COLUMNS) {
+    selects.push(`SELECT ${expressions.slice(at, at + MAX_COLUMNS).join(', ')}`)
+  }
+  return selects
 }
 
 /** Startup parameters that are not settings of the session. */

@@ -29,6 +29,7 @@ const TRANSITIONS: Readonly<Record<TransactionState, readonly TransactionState[]
 
 export class Transaction {
   #state: TransactionState = 'none'
+  #settings: ReadonlySet<string> = NO_NAMES
   /** Text of the BEGIN that no server has run yet. */
   begin = ''
   readOnly = false
@@ -50,13 +51,16 @@ export class Transaction {
   outside: ContextSnapshot | null = null
   /** What the server that the block left had by then: another has it when the preliminaries have run there. */
   inside: Settings | null = null
-  /** Settings that statements of the block named. */
-  settings: ReadonlySet<string> = NO_NAMES
   /** Some statement of the block failed: a setting that it named may not even exist. */
   settingsInDoubt = false
 
   get state(): TransactionState {
     return this.#state
+  }
+
+  /** Settings that statements of the block named. */
+  get settings(): ReadonlySet<string> {
+    return this.#settings
   }
 
   /** The status byte that ReadyForQuery shows while no server says otherwise. */
@@ -89,8 +93,11 @@ export class Transaction {
     this.startedUs = startedUs
   }
 
-  noteSetting(name: string): void {
-    this.settings = new Set(this.settings).add(name)
+  noteSettings(names: ReadonlySet<string> | null): void {
+    if (names === null) return
+    // Most blocks set nothing: the empty one is everybody's.
+    if (this.#settings === NO_NAMES) this.#settings = new Set()
+    for (const name of names) (this.#settings as Set<string>).add(name)
   }
 
   /** BEGIN stood among the unit's statements: what they did ends with the block, not with the unit. */
@@ -116,7 +123,7 @@ export class Transaction {
     this.startedUs = 0
     this.outside = null
     this.inside = null
-    this.settings = NO_NAMES
+    this.#settings = NO_NAMES
     this.settingsInDoubt = false
   }
 }

@@ -56,7 +56,12 @@ export function isRenamed(data: unknown): data is Step {
   return typeof data === 'object' && data !== null && 'moreBytes' in data
 }
 
-/** COMMIT, ROLLBACK or ROLLBACK TO, alone or among several statements. */
-export function endsFailure({ plan }: Step): boolean {
-  return plan?.commands.some(({ kind }) => kind === 'commit' || kind === 'rollback' || kind === 'savepoint') ?? false
+/** COMMIT, ROLLBACK or ROLLBACK TO, alone or among several statements: a block that has failed lets it through. */
+export function isWayOut({ plan }: Step): boolean {
+  return plan?.commands.some(({ kind }) => kind === 'commit' || kind === 'rollback' || kind === 'rollback-to') ?? false
+}
+
+/** The step runs one: behind it the block has not failed, or there is none. */
+export function endsFailure(step: Step): boolean {
+  return (step.op === OP_QUERY || step.op === OP_EXECUTE) && isWayOut(step)
 }

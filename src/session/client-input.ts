@@ -210,7 +210,6 @@ export class ClientInput implements FrameHandler {
   #step(type: number, buffer: Buffer, start: number, end: number, moreBytes: number): void {
     try {
       if (moreBytes > 0 && type !== code.BIND) throw tooLarge(end - start + moreBytes)
-      if (type === code.PARSE) this.#options.steps.refuseAfterRenaming(this.#batch.steps)
       const step = this.#options.steps.message(type, buffer, start, end, moreBytes)
       this.#batch.add(step)
     } catch (error) {
@@ -221,6 +220,7 @@ export class ClientInput implements FrameHandler {
 
   #endBatch(type: number, buffer: Buffer, start: number, end: number): void {
     if (this.#batch.error === null) this.#batch.add(this.#options.steps.message(type, buffer, start, end))
+    if (type === code.SYNC) this.#options.steps.unitEnded()
     this.#handBatch(type === code.SYNC)
   }
 

@@ -279,6 +279,9 @@ export class ClientLogin {
     environment.authentication.succeeded(account, database, secret)
     this.#phase = 'done'
     clearTimeout(this.#timer)
+    // Its place is the session's from here on, whose end the socket below a TLS one sees as well.
+    this.#over = true
+    this.#options.socket.off('close', this.#onClose)
     const socket = this.#socket
     socket.pause()
     socket.off('data', this.#onData)

@@ -5,6 +5,8 @@ import { errorOf } from '../protocol/backend-messages.ts'
 
 /** How long what it still sends is dropped, once it has been told. */
 const LINGER_MS = 1000
+/** How long it may take to read what it is to be told. */
+const TELL_MS = 30_000
 
 /**
  * Ends a connection with this error. A socket that is closed with bytes unread resets the connection, and the reset makes
@@ -14,10 +16,13 @@ const LINGER_MS = 1000
 export function lastWord(socket: Socket, error: ShardwayError): void {
   socket.removeAllListeners('data')
   socket.on('data', () => undefined)
+  let timer = setTimeout(() => socket.destroy(), TELL_MS)
+  socket.once('close', () => clearTimeout(timer))
   socket.end(errorOf(error, 'FATAL'), () => {
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+    clearTimeout(timer)
+    timer = setTimeout(() => socket.destroy(), LINGER_MS)
     timer.unref()
-    socket.once('close', () => clearTimeout(timer))
   })
+  timer.unref()
   socket.resume()
 }

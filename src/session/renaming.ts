@@ -1,15 +1,49 @@
-/** Statements after which names in a text may mean something else. */
+/** Statements after which a text may mean something else than when it arrived. */
 import { OP_EXECUTE, type Step } from '../execute/unit.ts'
 
-const RENAMING: ReadonlySet<string> = new Set(['search_path', 'role', 'session_authorization'])
+/** Settings that change no text's meaning: neither its names nor what a literal stands for (soundness 32). */
+const PLAIN: ReadonlySet<string> = new Set([
+  '',
+  'session characteristics',
+  'application_name',
+  'client_min_messages',
+  'commit_delay',
+  'commit_siblings',
+  'cursor_tuple_fraction',
+  'deadlock_timeout',
+  'effective_cache_size',
+  'jit',
+  'lock_timeout',
+  'maintenance_work_mem',
+  'statement_timeout',
+  'synchronous_commit',
+  'temp_buffers',
+  'work_mem',
+])
+const PLAIN_PREFIX = /^(?:transaction_|default_transaction_|enable_|log_|idle_|force_|geqo|max_parallel_|parallel_)|\./
 
-export function renames(step: Step): boolean {
+function isPlain(name: string): boolean {
+  return PLAIN.has(name) || PLAIN_PREFIX.test(name)
+}
+
+/** `block`: settings that statements of the block have named, which end with it. `several`: names decide where a statement runs. */
+export function changesMeaning(step: Step, block: ReadonlySet<string>, several: boolean): boolean {
   if (step.op !== OP_EXECUTE || step.plan === null) return false
-  if (step.plan.changesCatalog) return true
-  return step.plan.commands.some(
-    command =>
-      command.kind === 'reset-all' ||
-      command.kind === 'discard-all' ||
-      ((command.kind === 'set' || command.kind === 'set-transaction') && RENAMING.has(command.name)),
-  )
+  if (several && step.plan.changesCatalog) return true
+  return step.plan.commands.some(command => {
+    switch (command.kind) {
+      case 'reset-all':
+      case 'discard-all':
+        return true
+      case 'set':
+      case 'set-transaction':
+        return !isPlain(command.name)
+      case 'commit':
+      case 'rollback':
+      case 'rollback-to':
+        return ![...block].every(isPlain)
+      default:
+        return false
+    }
+  })
 }

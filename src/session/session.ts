@@ -244,6 +244,10 @@ export class Session implements ExecutorClient, StepSources {
     return { count: pool.max_client_prepared_statements, bytes: pool.max_client_prepared_bytes }
   }
 
+  get blockSettings(): ReadonlySet<string> {
+    return this.executor.transaction.settings
+  }
+
   get shared(): SharedStatements {
     return this.environment.statements
   }

@@ -26,7 +26,7 @@ import type { Statement } from '../execute/statement.ts'
 import type { SharedStatements } from '../execute/shared-statements.ts'
 import { ClientStatements, type ParsedStatement, type StatementLimits } from './client-statements.ts'
 import { ONE_SHARD_HEAD_BYTES, opaqueStep, shardOfHead, tooLarge } from './large-messages.ts'
-import { renames } from './renaming.ts'
+import { changesMeaning } from './renaming.ts'
 import { makeStep, NO_SLOTS, slotsOf } from './make-step.ts'
 import { isOfStatement, nameOf, zeroAt } from './message-strings.ts'
 import { executeStep, parsedOf, prepareSteps, refuseBytes, refuseInParse, refuseOwnHints } from './sql-statements.ts'
@@ -48,6 +48,8 @@ export interface StepSources {
   readonly shared: SharedStatements
   readonly context: SessionContext
   readonly statementLimits: StatementLimits
+  /** Settings that statements of the block have named. */
+  readonly blockSettings: ReadonlySet<string>
   /** Throws what the plan refuses. */
   refused(plan: Plan): void
 }
@@ -56,6 +58,8 @@ export class Steps {
   readonly #sources: StepSources
   readonly statements: ClientStatements
   #portals: Map<string, Portal> | null = null
+  /** Something that the unit has run changes what a text means. */
+  #inDoubt = false
 
   constructor(sources: StepSources) {
     this.#sources = sources
@@ -100,6 +104,7 @@ export class Steps {
 
   /** The client's simple query ended whatever portals there were; the unnamed statement goes too. */
   queryRan(): void {
+    this.unitEnded()
     this.statements.forget('')
   }
 
@@ -115,13 +120,14 @@ export class Steps {
   message(type: number, buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
     switch (type) {
       case code.PARSE:
+        this.#refuseInDoubt()
         return this.#parse(buffer, start, end)
       case code.BIND:
         return this.#bindStep(buffer, start, end, moreBytes)
       case code.DESCRIBE:
         return this.#describe(buffer, start, end)
       case code.EXECUTE:
-        return this.#execute(buffer, start, end)
+        return this.#noted(this.#execute(buffer, start, end))
       case code.CLOSE:
         return this.#close(buffer, start, end)
       case code.SYNC:
@@ -134,14 +140,25 @@ export class Steps {
   }
 
   /**
-   * Names in a Parse are read when it arrives, but the server reads them after what stands before it in the batch has run:
-   * SET search_path or DDL there would change their meaning. Throws 0A000.
+   * A Parse is read when it arrives, but the server reads it after what stands before it in the unit has run: SET search_path,
+   * SET TimeZone or DDL there would change its meaning, for this client and for who shares the statement. Throws 0A000.
    */
-  refuseAfterRenaming(batch: readonly Step[]): void {
-    if (this.#sources.router.shardCount === 1 || !batch.some(renames)) return
+  #refuseInDoubt(): void {
+    if (!this.#inDoubt) return
     throw new ShardwayError('not_supported', '0A000', 'a Parse behind SET or DDL in the same batch', {
-      hint: 'Send Sync after the statement that changes what names mean.',
+      hint: 'Send Sync after the statement that changes what names and literals mean.',
     })
+  }
+
+  /** Settings that it changed are read back before the next one begins. */
+  unitEnded(): void {
+    this.#inDoubt = false
+  }
+
+  #noted(step: Step): Step {
+    const { router, blockSettings } = this.#sources
+    this.#inDoubt ||= changesMeaning(step, blockSettings, router.shardCount > 1)
+    return step
   }
 
   functionCall(buffer: Buffer, start: number, end: number, moreBytes = 0): Step {

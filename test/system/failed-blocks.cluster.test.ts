@@ -112,6 +112,119 @@ describe.each([1, 2])('blocks that have failed, over two shards, workers=%i', wo
     }
     expect(await rowsOnShards()).toBe(KEYS)
   })
+
+  const run = (text: string): Buffer => Buffer.concat([frames.parse(text), frames.bind(), frames.execute()])
+
+  it('a block that a part of a batch has led out of its failure is fixed to where that batch wrote', async () => {
+    let written = 0
+    for (const id of [KEYS + 1, KEYS + 2, KEYS + 3, KEYS + 4]) {
+      await wire.run('BEGIN')
+      await wire.run('SAVEPOINT a')
+      expect(errorOf(await wire.query("SET LOCAL work_mem = 'foo'"))).toMatchObject({ C: '22023' })
+      wire.send(run('ROLLBACK TO a'), frames.flush)
+      await wire.until('C')
+      const insert = await wire.exchange(run(`INSERT INTO items VALUES (${id}, 'x')`))
+      if (errorOf(insert) === null) {
+        written++
+        for (const key of keys.values()) await wire.query(`SELECT name FROM items WHERE id = ${key}`)
+        const committed = tagsOf(await wire.query('COMMIT')).includes('COMMIT')
+        const found = rowsOf(await wire.run(`SELECT name FROM items WHERE id = ${id}`))
+        expect(found).toEqual(committed ? [['x']] : [])
+        if (committed) await wire.run(`DELETE FROM items WHERE id = ${id}`)
+      } else {
+        expect(errorOf(insert)).toMatchObject({ C: '0A000' })
+        await wire.run('ROLLBACK')
+      }
+    }
+    expect(written).toBeGreaterThan(0)
+    expect(await rowsOnShards()).toBe(KEYS)
+  })
+
+  it('behind the end of the failure, in a later part of the batch, what is known is prepared and run again', async () => {
+    await wire.exchange(frames.parse('SELECT 41', 'first'), frames.bind({ statement: 'first' }), frames.execute())
+    await fail()
+    wire.send(run('ROLLBACK'), frames.flush)
+    await wire.until('C')
+    const messages = await wire.exchange(
+      frames.parse('SELECT 41', 'second'),
+      frames.bind({ statement: 'second' }),
+      frames.execute(),
+    )
+    expect(errorOf(messages)).toBeNull()
+    expect(rowsOf(messages)).toEqual([['41']])
+  })
+
+  it('a later part of a batch that ends no failure is answered as the block is', async () => {
+    await wire.exchange(frames.parse('SELECT name FROM items WHERE id = $1', 'k'))
+    await fail()
+    wire.send(frames.closeStatement('nobody'), frames.flush)
+    await wire.until('3')
+    for (const key of [second(), first()]) {
+      const messages = await wire.exchange(frames.bind({ statement: 'k', parameters: [String(key)] }), frames.execute())
+      expect(errorOf(messages)).toMatchObject({ C: '25P02' })
+    }
+    await wire.run('ROLLBACK')
+  })
+
+  it('a ROLLBACK TO that failed is not run again where the block moves to', async () => {
+    for (const key of keys.values()) {
+      await wire.run('BEGIN')
+      await wire.run('SAVEPOINT a')
+      expect(errorOf(await wire.query("SET LOCAL work_mem = 'foo'"))).toMatchObject({ C: '22023' })
+      expect(errorOf(await wire.query('ROLLBACK TO b'))).toMatchObject({ C: '3B001' })
+      await wire.run('ROLLBACK TO a')
+      expect(rowsOf(await wire.run(`SELECT name FROM items WHERE id = ${key}`))).toEqual([['item']])
+      await wire.run('COMMIT')
+    }
+  })
+
+  it('behind its end nothing is described that no server has looked at', async () => {
+    for (const asked of [
+      frames.describeStatement('s1'),
+      Buffer.concat([frames.bind({ statement: 's1', parameters: ['1'] }), frames.describePortal()]),
+    ]) {
+      await wire.run('BEGIN')
+      expect(errorOf(await wire.query('SELEKT'))).toMatchObject({ C: '42601' })
+      const messages = await wire.exchange(
+        run('ROLLBACK'),
+        frames.parse('SELECT * FROM items WHERE id = $1', 's1'),
+        asked,
+      )
+      expect(errorOf(messages)).toMatchObject({ C: '0A000' })
+      expect(statusOf(messages)).toBe('I')
+    }
+  })
+
+  it('a LISTEN that is refused listens to nothing', async () => {
+    const other = await system.connect()
+    for (const failing of ['SELEKT', 'SELECT 1/0']) {
+      await wire.run('BEGIN')
+      expect(errorOf(await wire.query(failing))).not.toBeNull()
+      expect(errorOf(await wire.query('LISTEN refused'))).not.toBeNull()
+      await wire.run('ROLLBACK')
+    }
+    await wire.run('LISTEN wanted')
+    await other.run('NOTIFY refused')
+    await other.run('NOTIFY wanted')
+    const message = await wire.next()
+    expect(message.type).toBe('A')
+    expect(message.body.toString()).toContain('wanted')
+  })
+
+  it('names a savepoint as Postgres does', async () => {
+    for (const [text, name] of [
+      ['ROLLBACK TO SAVEPOINT Upper', 'upper'],
+      ['/* why */ ROLLBACK WORK TO "Two Words"', 'Two Words'],
+    ]) {
+      await wire.run('BEGIN')
+      expect(errorOf(await wire.query('SELEKT'))).not.toBeNull()
+      expect(errorOf(await wire.query(text ?? ''))).toMatchObject({
+        C: '3B001',
+        M: `savepoint "${name}" does not exist`,
+      })
+      await wire.run('ROLLBACK')
+    }
+  })
 })
 
 describe.each([1, 2])('settings that a failed statement named, on one shard, workers=%i', workers => {

@@ -143,4 +143,117 @@ describe('settings, on one server for all', () => {
     expect(messages.map(({ type }) => type)).toContain('N')
     expect(await valueOf(one, 'SHOW shardway.consistency')).not.toBe('strong')
   })
+
+  it('a SET that is rolled back beside a temporary table is gone', async () => {
+    const before = await valueOf(one, 'SHOW work_mem')
+    for (const end of ['ROLLBACK', 'ROLLBACK; BEGIN']) {
+      await one.run('BEGIN')
+      await one.run('CREATE TEMP TABLE passing (a int)')
+      await one.run("SET work_mem = '77MB'")
+      await one.run(end)
+      expect(await valueOf(one, 'SHOW work_mem')).toBe(before)
+      await one.query('ROLLBACK')
+    }
+  })
+
+  it('of a block that another one follows in the same text nothing is kept', async () => {
+    const text = "SELECT timestamptz '2020-01-01', name FROM items WHERE id = 1"
+    await one.run("SET TimeZone = 'UTC'")
+    await one.run('BEGIN')
+    await one.run("SET TimeZone = 'Asia/Tokyo'")
+    await one.run('ROLLBACK; BEGIN')
+    await one.exchange(frames.parse(text, 'p'), frames.describeStatement('p'))
+    await one.run('COMMIT')
+    await two.run("SET TimeZone = 'Asia/Tokyo'")
+    const messages = await two.exchange(frames.parse(text, 'p'), frames.bind({ statement: 'p' }), frames.execute())
+    expect(rowsOf(messages)).toEqual([['2020-01-01 00:00:00+09', 'one']])
+  })
+
+  it('what is parsed behind SET in one unit is nobody’s statement, or refused', async () => {
+    const text = "SELECT timestamptz '2021-01-01', name FROM items WHERE id = 1"
+    const set = (sql: string): Buffer => Buffer.concat([frames.parse(sql), frames.bind(), frames.execute()])
+    for (const [i, between] of [Buffer.alloc(0), frames.flush].entries()) {
+      const refused = await one.exchange(set("SET TimeZone = 'Asia/Tokyo'"), between, frames.parse(text, `q${i}`))
+      expect(errorOf(refused)).toMatchObject({ C: '0A000' })
+      expect(await valueOf(one, 'SHOW TimeZone')).not.toBe('Asia/Tokyo')
+    }
+    await one.run('BEGIN')
+    await one.run("SET LOCAL TimeZone = 'Asia/Tokyo'")
+    expect(errorOf(await one.exchange(set('COMMIT'), frames.parse(text, 'q')))).toMatchObject({ C: '0A000' })
+    await one.query('ROLLBACK')
+    // The unit is over: what it was refused for does not outlive it.
+    expect(errorOf(await one.exchange(frames.parse(text, 'q')))).toBeNull()
+    // Settings that change no meaning are in nobody's way.
+    const plain = await one.exchange(
+      set("SET statement_timeout = '1min'"),
+      set('SET app.tenant = 7'),
+      frames.parse(text, 'r'),
+      frames.bind({ statement: 'r' }),
+      frames.execute(),
+    )
+    expect(errorOf(plain)).toBeNull()
+    await two.run("SET TimeZone = 'UTC'")
+    const messages = await two.exchange(frames.parse(text, 'q'), frames.bind({ statement: 'q' }), frames.execute())
+    expect(rowsOf(messages)).toEqual([['2021-01-01 00:00:00+00', 'one']])
+  })
+
+  it('a setting whose name no statement of ours could hold stays with the session, and only there', async () => {
+    await one.run(`SET "app.é" = 'mine'`)
+    expect(await valueOf(one, `SHOW "app.é"`)).toBe('mine')
+    await one.run('DISCARD ALL')
+    expect(await valueOf(two, `SELECT coalesce(current_setting('app.é', true), '')`)).toBe('')
+  })
+
+  it('thousands of settings in one block hold nobody up', async () => {
+    const texts = Array.from({ length: 3000 }, (_, i) => `SET app.n${i} = ${i}`)
+    await one.run('BEGIN')
+    await one.run(texts.join('; '))
+    await one.run('SET app.n7 = again')
+    await one.run('COMMIT')
+    expect(await valueOf(one, 'SHOW app.n2999')).toBe('2999')
+    expect(await valueOf(one, 'SHOW app.n7')).toBe('again')
+    expect(await valueOf(two, "SELECT coalesce(current_setting('app.n2999', true), '')")).toBe('')
+  })
+})
+
+/** Roles that may not read what was set before they were taken. */
+describe('a setting that the role may not read', () => {
+  it('leaks to nobody, and the session keeps it', async () => {
+    const system = await startSystem({
+      workers: 1,
+      shards: 1,
+      replicas: 0,
+      oracle: false,
+      schema: SCHEMA,
+      sections: { pool: { default_pool_size: 2 } },
+    })
+    try {
+      await system.cluster.everywhere('ALTER ROLE app SUPERUSER; CREATE ROLE limited; GRANT SELECT ON items TO limited')
+      const one = await system.connect()
+      const texts = [
+        'BEGIN',
+        'SELECT name FROM items',
+        "SET dynamic_library_path = '/leak'",
+        'SET ROLE limited',
+        'COMMIT',
+        'SELECT 1/0 FROM items',
+      ]
+      await one.exchange(...texts.map((text, i) => frames.parse(text, `s${i}`)))
+      await one.exchange(...texts.flatMap((_, i) => [frames.bind({ statement: `s${i}` }), frames.execute()]))
+      await one.run('RESET ROLE')
+      const two = await system.connect()
+      for (let i = 0; i < 3; i++)
+        expect(await valueOf(two, "SELECT current_setting('dynamic_library_path')")).not.toBe('/leak')
+      expect(await valueOf(one, "SELECT current_setting('dynamic_library_path')")).toBe('/leak')
+      await one.end()
+      const more = await Promise.all([1, 2, 3].map(async () => await system.connect()))
+      for (const wire of more) {
+        await wire.run('BEGIN')
+        expect(await valueOf(wire, "SELECT current_setting('dynamic_library_path')")).not.toBe('/leak')
+        await wire.run('COMMIT')
+      }
+    } finally {
+      await system.stop()
+    }
+  })
 })

@@ -2,6 +2,7 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { waitFor } from '../../src/cluster/wait.ts'
 import { certificate } from '../support/certificates.ts'
 import { frames } from '../support/frames.ts'
 import { columnsOf, errorOf, rowsOf } from '../support/messages.ts'
@@ -51,6 +52,18 @@ describe('TLS to clients', () => {
     await works(await system.connect())
     await expect(openTls(target)).rejects.toThrow('answered N')
     await expect(openTls(target, { direct: ['postgresql'] })).rejects.toThrow()
+  })
+
+  it('each login is counted once', async () => {
+    await changeTls(system, listen('prefer'))
+    const console = await system.console()
+    const lists = async (): Promise<Record<string, number>> =>
+      Object.fromEntries(rowsOf(await console.run('SHOW LISTS')).map(([name, count]) => [name, Number(count)]))
+    const before = await lists()
+    for (let i = 0; i < 5; i++) await works(await connectTls(target, { ca: ca.cert }))
+    await waitFor('them to be gone', async () => (await lists())['used_clients'] === before['used_clients'])
+    expect((await lists())['login_clients']).toBe(before['login_clients'])
+    await console.end()
   })
 
   it.each(['allow', 'prefer'])('%s: both', async mode => {
