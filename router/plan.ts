@@ -56,8 +56,7 @@ export type SessionCommand =
   | { readonly kind: 'begin'; readonly readOnly: boolean | null; readonly isolation: string | null }
   | { readonly kind: 'commit'; readonly chain: boolean }
   | { readonly kind: 'rollback'; readonly chain: boolean }
-  | { readonly kind: 'savepoint' } // SAVEPOINT, RELEASE
-  | { readonly kind: 'rollback-to'; readonly savepoint: string }
+  | { readonly kind: 'savepoint' | 'release' | 'rollback-to'; readonly savepoint: string }
   /** SET TRANSACTION, SET CONSTRAINTS (`name` ''), SET LOCAL name: only this transaction's. */
   | { readonly kind: 'set-transaction'; readonly name: string }
   /** SET [SESSION] name = value, of any setting except shardway.*; `name` lower case. `reset` for RESET / = DEFAULT. */

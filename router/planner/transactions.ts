@@ -37,8 +37,9 @@ export function planTransaction(a: Analysis, statement: TransactionStmt): Sessio
       a.touchesPins = true
       return { kind: 'rollback-to', savepoint: statement.savepoint_name ?? '' }
     case 'TRANS_STMT_SAVEPOINT':
+      return { kind: 'savepoint', savepoint: statement.savepoint_name ?? '' }
     case 'TRANS_STMT_RELEASE':
-      return { kind: 'savepoint' }
+      return { kind: 'release', savepoint: statement.savepoint_name ?? '' }
     default: {
       a.writes = true
       a.useAnything(true)

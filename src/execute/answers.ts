@@ -20,7 +20,7 @@ import { outcomeUnknown, serverLost } from './lost.ts'
 import type { RunningUnit } from './running-unit.ts'
 import { isRenamed } from './unit.ts'
 import { readBack } from './read-back.ts'
-import { noteSessionReset } from './session-reset.ts'
+import { noteTag } from './session-reset.ts'
 
 /** Data of the Execute that only makes a block fail. */
 export const POISON = Symbol('poison')
@@ -28,7 +28,6 @@ export const POISON = Symbol('poison')
 export const SCOUT = Symbol('scout')
 
 const SYNC_WAIT_CANCELLED = 'the wait for synchronous replication was cancelled'
-const LETTER_D = 0x44
 const STANDARD_STRINGS = 'standard_conforming_strings'
 const NO_NAMES: readonly string[] = []
 
@@ -128,7 +127,7 @@ export class Answers implements Owner {
       client.output.frame(errorOf(outcomeUnknown(SYNC_WAIT_CANCELLED)))
       return false
     }
-    if (buffer[start + 5] === LETTER_D) noteSessionReset(executor, server, buffer, start, end)
+    noteTag(executor, server, running, buffer, start, end)
     return true
   }
 
@@ -231,10 +230,13 @@ export class Answers implements Owner {
     floors.set(running.shard, Math.max(floors.get(running.shard) ?? -1, seen))
     client.database.stats.queries += running.queries
     if (status !== IDLE) {
-      if (transaction.state === 'none') transaction.opened(running)
-      else if (running.chains) {
+      if (transaction.state === 'none') {
+        transaction.opened(running)
+        client.context.blockBegan()
+      } else if (running.chains) {
         transaction.startedUs = now
-        client.context.transactionEnded()
+        client.context.blockEnded(!running.failed && !running.rolledBack)
+        client.context.blockBegan()
       }
       transaction.noteSettings(running.settings)
       if (running.failed || status === IN_FAILED_TRANSACTION) transaction.settingsInDoubt = true
@@ -250,7 +252,7 @@ export class Answers implements Owner {
     transaction.marks = null
     if (transaction.changesCatalog) running.changesCatalog = true
     transaction.to('none')
-    client.context.transactionEnded()
+    client.context.blockEnded(!running.failed && !running.rolledBack)
   }
 
   /** What SET, RESET, SET LOCAL, a rollback left behind is asked of the server itself: its words are replayed elsewhere. */

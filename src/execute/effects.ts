@@ -88,9 +88,12 @@ function noteCommand(executor: Executor, running: RunningUnit, command: SessionC
       known.filter(name => !isIdentity(name)),
       true,
     )
+  } else if (command.kind === 'savepoint' || command.kind === 'release') {
+    executor.client.context.savepoint(command.kind, command.savepoint)
   } else if (command.kind === 'rollback-to') {
     // What was set behind the savepoint is taken back.
     noteSettings(running, transaction.settings, false)
+    executor.client.context.savepoint(command.kind, command.savepoint)
   } else if (command.kind === 'commit' || command.kind === 'rollback') {
     if (command.kind === 'commit') running.commits = true
     else running.rollsBack = true
@@ -153,7 +156,7 @@ export function closeMarks(set: MarkSet | null, mayStillRun: boolean): void {
   else set.close()
 }
 
-const PRELIMINARY: ReadonlySet<string> = new Set(['set', 'set-transaction', 'savepoint', 'rollback-to'])
+const PRELIMINARY: ReadonlySet<string> = new Set(['set', 'set-transaction', 'savepoint', 'release', 'rollback-to'])
 
 /**
  * The texts of a unit that runs nothing but preliminaries of a block, null when it runs anything else. Reads that any shard could

@@ -215,6 +215,7 @@ function answerCommand(executor: Executor, step: Step, plan: Plan): void {
 
 function startBlock({ transaction, client }: Executor, begin: string, readOnly: boolean, isolation: string): void {
   transaction.start(begin, readOnly, isolation, nowUs(), client.context.snapshot())
+  client.context.blockBegan()
 }
 
 function endBlock(executor: Executor, kind: 'commit' | 'rollback', chain: boolean): void {
@@ -230,7 +231,7 @@ function endBlock(executor: Executor, kind: 'commit' | 'rollback', chain: boolea
   // Of a block that no server has, nothing has run.
   if (outside !== null) client.context.restore(outside)
   transaction.to('none')
-  client.context.transactionEnded()
+  client.context.blockEnded(word === 'COMMIT')
   if (chain) startBlock(executor, begin, readOnly, isolation)
   client.output.frame(messages.commandComplete(word))
 }

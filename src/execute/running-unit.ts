@@ -59,6 +59,8 @@ export class RunningUnit {
   /** Some of them may not exist, or not be for this role to read: a statement that named them failed. */
   settingsInDoubt = false
   resetAll = false
+  /** A server answered ROLLBACK, to that or to the COMMIT of a block that had failed. */
+  rolledBack = false
   /** ROLLBACK is among it: what it writes behind that is no part of the block. */
   rollsBack = false
   /** A part of it that was sent takes the block out of its failure. */

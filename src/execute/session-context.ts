@@ -89,9 +89,18 @@ export class SessionContext {
     return this.#options.get(name)
   }
 
-  /** The block ended: SET LOCAL shardway.* ends with it. */
-  transactionEnded(): void {
-    if (this.#options.transactionEnded()) this.#plan = null
+  blockBegan(): void {
+    this.#options.blockBegan()
+  }
+
+  /** SET LOCAL shardway.* ends with the block, and without a commit SET shardway.* too. */
+  blockEnded(committed: boolean): void {
+    if (this.#options.blockEnded(committed)) this.#plan = null
+  }
+
+  savepoint(kind: 'savepoint' | 'release' | 'rollback-to', name: string): void {
+    this.#options.savepoint(kind, name)
+    this.#plan = null
   }
 
   /** RESET ALL, for shardway.*. */

@@ -1,21 +1,31 @@
-/** DISCARD ALL and DEALLOCATE ALL, known by their tags wherever they stood. */
+/** DISCARD ALL and DEALLOCATE ALL, COMMIT and ROLLBACK: known by their tags wherever they stood. */
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import { NO_SETTINGS } from '../../pool/server-state.ts'
 import type { Executor } from './executor.ts'
+import type { RunningUnit } from './running-unit.ts'
 
+const [LETTER_C, LETTER_D, LETTER_R] = [0x43, 0x44, 0x52]
 const DISCARD_ALL = 'DISCARD ALL'
 const DEALLOCATE_ALL = 'DEALLOCATE ALL'
 
-/** A CommandComplete whose tag begins with D. */
-export function noteSessionReset(
+/** A CommandComplete. */
+export function noteTag(
   executor: Executor,
   server: ServerConnection,
+  running: RunningUnit,
   buffer: Buffer,
   start: number,
   end: number,
 ): void {
+  const letter = buffer[start + 5]
+  if (letter !== LETTER_D && letter !== LETTER_R && letter !== LETTER_C) return
   const tag = buffer.toString('latin1', start + 5, end - 1)
-  if (tag !== DISCARD_ALL && tag !== DEALLOCATE_ALL) return
+  if (tag === DISCARD_ALL || tag === DEALLOCATE_ALL) noteReset(executor, server, tag)
+  else if (tag === 'ROLLBACK') running.rolledBack = true
+  else if (tag === 'COMMIT') running.rolledBack = false
+}
+
+function noteReset(executor: Executor, server: ServerConnection, tag: string): void {
   const { client, links } = executor
   // What stands behind it in the same batch was sent for a server that had its statements: not to be reused.
   if (server.outstanding > 2) server.state.closeNeeded = true

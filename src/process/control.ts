@@ -18,7 +18,8 @@ import { workerOfKey } from './cancel-keys.ts'
 import type { ToControl, ToWorker } from './messages.ts'
 import { Publisher } from './publisher.ts'
 import { PoolKeeper } from './pool-keeper.ts'
-import { fixedUntilRestart, logReloadFailure, notesOf, reloaded, withWorkers, workersOf } from './reload.ts'
+import { logFixed, logReloadFailure, notesOf, reloaded, withWorkers, workersOf } from './reload.ts'
+import { refuseUnsafe } from './unsafe-changes.ts'
 import { WorkerRequests } from './reports.ts'
 import { Supervisor, type WorkerProcess } from './workers.ts'
 
@@ -204,10 +205,8 @@ export class Control {
     const loaded = loadConfigWithNotes(this.#configPath)
     const { config } = loaded
     for (const note of notesOf(loaded)) this.#log.warn({ event: 'config-note' }, note)
-    for (const what of fixedUntilRestart(this.#config, withWorkers(config, workersOf(config)))) {
-      const message = `${what} has changed in ${this.#configPath}: it counts from the next start`
-      this.#log.warn({ event: 'restart-needed' }, message)
-    }
+    refuseUnsafe(this.#configPath, this.#config, config, this.#publisher.catalogs())
+    logFixed(this.#log, this.#configPath, this.#config, config)
     this.#config = reloaded(this.#config, config)
     this.#materials = loaded.materials
     this.#log.level = config.log.level

@@ -16,8 +16,14 @@ export function withWorkers(config: Config, workers: number): Config {
   return { ...config, listen: { ...config.listen, workers } }
 }
 
-/** What a reload cannot change. */
-export function fixedUntilRestart(before: Config, after: Config): string[] {
+/** Says what a reload cannot change. */
+export function logFixed(log: Log, configPath: string, before: Config, next: Config): void {
+  for (const what of fixedUntilRestart(before, withWorkers(next, workersOf(next)))) {
+    log.warn({ event: 'restart-needed' }, `${what} has changed in ${configPath}: it counts from the next start`)
+  }
+}
+
+function fixedUntilRestart(before: Config, after: Config): string[] {
   const changed: string[] = (['listen', 'http', 'state'] as const)
     .filter(name => sectionText(before[name]) !== sectionText(after[name]))
     .map(name => `[${name}]`)

@@ -138,6 +138,34 @@ describe('settings, on one server for all', () => {
     expect(rows[0]?.[0]).toMatch(/\+09$/)
   })
 
+  it('SET shardway.* is taken back with what it was set in', async () => {
+    const shown = async (): Promise<unknown> => await valueOf(one, 'SHOW shardway.consistency')
+    const before = await shown()
+    const set = "SET shardway.consistency = 'eventual'"
+    for (const [texts, expected] of [
+      [['BEGIN', set, 'ROLLBACK'], before],
+      [['BEGIN', 'SELECT name FROM items', set, 'ROLLBACK'], before],
+      [['BEGIN', set, 'COMMIT'], 'eventual'],
+      [['BEGIN', 'SELECT name FROM items', set, 'COMMIT'], 'eventual'],
+      [['BEGIN', set, 'SELECT 1/0', 'COMMIT'], before],
+      [['BEGIN', set, 'SELEKT', 'COMMIT'], before],
+      [['BEGIN', 'SAVEPOINT a', set, 'ROLLBACK TO a', 'COMMIT'], before],
+      [['BEGIN', 'SAVEPOINT a', set, 'SELECT 1/0', 'ROLLBACK TO a', 'COMMIT'], before],
+      [['BEGIN', set, 'SAVEPOINT a', 'SET shardway.consistency = strong', 'ROLLBACK TO a', 'COMMIT'], 'eventual'],
+      [['BEGIN', 'SAVEPOINT a', set, 'RELEASE a', 'COMMIT'], 'eventual'],
+      [['BEGIN', 'SAVEPOINT a', set, 'SAVEPOINT a', 'RELEASE a', 'ROLLBACK TO a', 'COMMIT'], before],
+      [['BEGIN', 'SELECT name FROM items', set, 'ROLLBACK AND CHAIN', 'COMMIT'], before],
+      [['BEGIN', 'SELECT name FROM items', set, 'COMMIT AND CHAIN', 'ROLLBACK'], 'eventual'],
+      [['BEGIN', 'SELECT name FROM items', set, 'ROLLBACK; BEGIN', 'COMMIT'], before],
+      [['BEGIN', 'SAVEPOINT a', set, 'ROLLBACK TO a; COMMIT'], before],
+      [['BEGIN', set, 'SAVEPOINT a', 'ROLLBACK TO a; COMMIT'], 'eventual'],
+    ] as const) {
+      for (const text of texts) await one.query(text)
+      expect([...texts, await shown()]).toEqual([...texts, expected])
+      await one.run('RESET shardway.consistency')
+    }
+  })
+
   it('SET LOCAL shardway.* outside a block warns and does nothing', async () => {
     const messages = await one.run('SET LOCAL shardway.consistency = strong')
     expect(messages.map(({ type }) => type)).toContain('N')
