@@ -64,7 +64,8 @@ const BY_NAME: ReadonlyMap<string, BuiltinEffects> = new Map([
   ['txid_current_snapshot', SERVER],
   ['txid_status', SERVER],
   ['pg_export_snapshot', { ...WRITES, refused: true }],
-  ['pg_notify', ONE],
+  // Whoever listens does so on every shard.
+  ['pg_notify', WRITES],
   ['pg_listening_channels', { ...SERVER, refused: true }],
   ['loread', ON_DEFAULT],
   ['lowrite', ON_DEFAULT],

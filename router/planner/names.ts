@@ -7,6 +7,8 @@ export type Resolved =
   | { readonly kind: 'sharded' | 'reference' | 'local' | 'view'; readonly relation: Relation }
   | { readonly kind: 'system' | 'temporary' | 'unknown' }
 
+/** A server's statements are those of many clients, their literals among them. */
+const PREPARED = 'pg_prepared_statements'
 const SYSTEM = new Set(['pg_catalog', 'information_schema', 'pg_toast'])
 
 function kindOf(relation: Relation): Resolved {
@@ -39,6 +41,10 @@ export function resolveRange(a: Analysis, range: RangeVar, scope: NameScope): Re
   a.visited.add(range)
   const name = range.relname ?? ''
   const resolved = resolveName(a, range.schemaname, name, scope)
+  if (resolved.kind === 'system' && name === PREPARED) {
+    const what = `the view ${PREPARED}, which shows what the pool’s servers have,`
+    a.problem(firm(what, 'The session’s own statements are the proxy’s.', scope.view ? -1 : (range.location ?? -1)))
+  }
   const hint = resolved.kind === 'unknown' ? unseenDeclared(a, range.schemaname, name, scope) : null
   if (hint !== null) {
     const position = scope.view ? -1 : (range.location ?? -1)

@@ -61,6 +61,8 @@ export class Notifications implements Subscriber {
   }
 
   listenerLost(error: ShardwayError): void {
+    // Who only asked to listen has the answer already.
+    if (this.channels.size === 0) return
     this.#channels = null
     this.#executor.client.fatal(error)
   }

@@ -59,6 +59,26 @@ describe.each([1, 2])('LISTEN over two shards, workers=%i', workers => {
     await Promise.all([one, two, speaker].map(wire => wire.end()))
   })
 
+  it('a transaction notifies on whichever shard it is, once it commits', async () => {
+    const [listener, speaker] = [await system.connect(), await system.connect()]
+    await listener.run('LISTEN written')
+    for (let id = 1; id <= 6; id++) {
+      for (const notify of [`NOTIFY written, '${id}'`, `SELECT pg_notify('written', '${id}')`]) {
+        await speaker.run('BEGIN')
+        await speaker.run(`INSERT INTO customers (id, name) VALUES (${id}, 'notified')`)
+        await speaker.run(notify)
+        await speaker.run('ROLLBACK')
+        await speaker.run('BEGIN')
+        await speaker.run(`INSERT INTO customers (id, name) VALUES (${id}, 'notified')`)
+        await speaker.run(notify.replace(`'${id}'`, `'${id} written'`))
+        await speaker.run('COMMIT')
+        expect(heard(await listener.next())).toBe(`written ${id} written`)
+        await speaker.run(`DELETE FROM customers WHERE id = ${id}`)
+      }
+    }
+    await Promise.all([listener, speaker].map(wire => wire.end()))
+  })
+
   it('keeps no server of the pools', async () => {
     const wire = await system.connect()
     await wire.run('LISTEN quiet')
@@ -106,6 +126,20 @@ describe.each([1, 2])('LISTEN over two shards, workers=%i', workers => {
     expect(errorOf(await wire.query('LISTEN a; LISTEN b'))?.['C']).toBe('0A000')
     expect(errorOf(await wire.query('SELECT * FROM pg_listening_channels()'))?.['C']).toBe('0A000')
     await wire.run('SELECT name FROM countries')
+    await wire.end()
+  })
+
+  it('that a shard cannot hear is an error, and ends nobody', async () => {
+    const wire = await system.connect()
+    const { server } = system.cluster.shards[1]!.primary
+    await server.kill()
+    const refused = errorOf(await wire.query('LISTEN unheard'))
+    expect(refused).toMatchObject({ S: 'ERROR' })
+    expect(errorOf(await wire.query('SELECT name FROM countries'))).toBeNull()
+    await server.start()
+    await expect.poll(async () => errorOf(await wire.query('LISTEN unheard')), { timeout: 20_000 }).toBeNull()
+    await notifyOn(1, 'unheard', 'now')
+    expect(heard(await wire.next())).toBe('unheard now')
     await wire.end()
   })
 
