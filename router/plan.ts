@@ -34,8 +34,8 @@ export type KeySource =
 
 /** Which shards may run the statement. Every key must fall on the same shard, else the executor refuses (0A000). */
 export type Target =
-  /** No sharded table: reference tables or no table at all. The session's shard, or the one already open. */
-  | { readonly kind: 'any' }
+  /** No sharded table: reference tables or no table at all. The session's shard, or the one already open. `prefersDefault`: where none is, default_shard. */
+  | { readonly kind: 'any'; readonly prefersDefault?: true }
   /** Undeclared tables and the system catalog live on `default_shard`. */
   | { readonly kind: 'default' }
   /** A `shard` hint. `keys`: those of the rows that the statement writes; one of another shard refuses it (22023). */

@@ -80,6 +80,8 @@ export class Analysis {
   defines = false
   /** Answers come from a server’s own catalog: default_shard answers, unless keys choose another. */
   needsCatalog = false
+  /** NOTIFY: whoever listens through the proxy does so on every shard, anybody else perhaps on default_shard. */
+  notifies = false
   writes = false
   unsafe = false
   changesCatalog = false

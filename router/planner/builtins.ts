@@ -17,6 +17,8 @@ export interface BuiltinEffects {
   readonly dynamic: boolean
   /** Not over several shards in this release. */
   readonly refused: boolean
+  /** Heard by those who listen on any shard, and perhaps by others on default_shard. */
+  readonly notifies: boolean
 }
 
 const NOTHING: BuiltinEffects = {
@@ -28,6 +30,7 @@ const NOTHING: BuiltinEffects = {
   touchesPins: false,
   dynamic: false,
   refused: false,
+  notifies: false,
 }
 
 const UNSAFE: BuiltinEffects = { ...NOTHING, unsafe: true }
@@ -64,8 +67,7 @@ const BY_NAME: ReadonlyMap<string, BuiltinEffects> = new Map([
   ['txid_current_snapshot', SERVER],
   ['txid_status', SERVER],
   ['pg_export_snapshot', { ...WRITES, refused: true }],
-  // Whoever listens does so on every shard.
-  ['pg_notify', WRITES],
+  ['pg_notify', { ...WRITES, notifies: true }],
   ['pg_listening_channels', { ...SERVER, refused: true }],
   ['loread', ON_DEFAULT],
   ['lowrite', ON_DEFAULT],

@@ -157,8 +157,8 @@ function planStateful(a: Analysis, statement: Node): boolean {
   } else if ('UnlistenStmt' in statement) {
     a.touchesPins = true
   } else if ('NotifyStmt' in statement) {
-    // Whoever listens does so on every shard.
     a.writes = true
+    a.notifies = true
   } else if ('LoadStmt' in statement) {
     sessionBound(a, 'LOAD', 'load')
   } else {

@@ -60,7 +60,7 @@ function byKeys(a: Analysis, pinned: Pinned): Decision {
   if (routine !== undefined) return { target: DEFAULT, refusal: routine.refusal }
   // Rows whose key is a NULL that the server refuses: any server answers alike.
   if (a.needsDefault || a.needsCatalog || a.instances.length > 0) return { target: DEFAULT, refusal: null }
-  return { target: { kind: 'any' }, refusal: null }
+  return { target: a.notifies ? { kind: 'any', prefersDefault: true } : { kind: 'any' }, refusal: null }
 }
 
 function looseProblem(instance: Instance): ReturnType<typeof notPinned> {

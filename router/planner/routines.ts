@@ -117,6 +117,7 @@ function applyBuiltin(a: Analysis, call: FunctionUse): void {
   const effects = builtinEffects(call.name, a.catalog.isVolatileBuiltin(call.name))
   if (effects.writes) a.writes = true
   if (effects.unsafe) a.unsafe = true
+  if (effects.notifies) a.notifies = true
   if (effects.needsDefault) {
     if (effects.everywhereOne) a.needsTables()
     else if (effects.writes) a.needsDefault = true

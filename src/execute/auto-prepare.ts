@@ -22,6 +22,7 @@ export class AutoStatement implements Statement {
   /** As the first server described it; each server's own is what its clients are told. */
   described: Buffer | null = null
   readonly key = ''
+  readonly unsure = false
   readonly serverName: string
 
   constructor(id: number, rest: Buffer, textLength: number, settings: Settings, types: readonly number[]) {

@@ -24,7 +24,8 @@ export interface ExecutorClient {
   /** The part of the unit that was handed in is on its way; more of it may come. */
   unitEmitted(): void
   /** ReadyForQuery has gone out. */
-  unitDone(): void
+  /** `failed`: an error was among its answers. */
+  unitDone(failed: boolean): void
   copyIn(): void
   copyEnded(): void
   /** The client reads slower than the server writes. */

@@ -104,8 +104,8 @@ export class Executor {
       if (this.transaction.state === 'none' && unit.steps.some(isListen)) return this.#listen(running, unit)
       const failed = answerLocally(this, unit)
       countLocal(this, unit)
-      if (unit.complete) return this.finish()
       running.failed = failed
+      if (unit.complete) return this.finish()
       return this.client.unitEmitted()
     }
     this.placement.place(running, unit)
@@ -273,7 +273,7 @@ export class Executor {
     this.lastEndUs = nowUs()
     if (running !== null) this.client.database.stats.queryTimeUs += this.lastEndUs - running.startedUs
     this.client.output.whenQuiet(() => {
-      if (!this.closed) this.client.unitDone()
+      if (!this.closed) this.client.unitDone(running?.failed === true)
     })
   }
 

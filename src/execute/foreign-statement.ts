@@ -10,7 +10,7 @@ import type { ShardwayError } from '../errors/shardway-error.ts'
 import { closeStatement, sync } from '../protocol/frontend-messages.ts'
 import { hasStatement, parseFor, register } from './emit.ts'
 import { serverNameOf, type Statement } from './statement.ts'
-import { OP_BIND, OP_DESCRIBE_STATEMENT, OP_QUERY, type Step } from './unit.ts'
+import { OP_BIND, OP_DESCRIBE_STATEMENT, OP_PARSE, OP_QUERY, type Step } from './unit.ts'
 
 /** The first statement that the steps use, that was parsed under other settings and is not on the server. */
 export function foreignStatement(
@@ -20,9 +20,15 @@ export function foreignStatement(
 ): Statement | null {
   for (const { op, statement } of steps) {
     if (statement === null || (op !== OP_BIND && op !== OP_DESCRIBE_STATEMENT && op !== OP_QUERY)) continue
-    if (statement.settings.signature !== settings.signature && !hasStatement(server, statement)) return statement
+    const foreign = statement.unsure || statement.settings.signature !== settings.signature
+    if (foreign && !hasStatement(server, statement) && !isParsed(steps, statement)) return statement
   }
   return null
+}
+
+/** By the steps themselves. */
+function isParsed(steps: readonly Step[], statement: Statement): boolean {
+  return steps.some(step => step.op === OP_PARSE && step.statement === statement)
 }
 
 export function internalParse(

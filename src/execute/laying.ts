@@ -4,6 +4,7 @@
  */
 import { internalQuery } from '../../pool/internal-query.ts'
 import type { Settings } from '../../pool/server-state.ts'
+import { errorOf } from '../errors/codes.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
 import { IDLE } from '../protocol/codes.ts'
 import type { Executor } from './executor.ts'
@@ -37,6 +38,7 @@ export class Laying {
     const { client, transaction } = this.#executor
     const { settings } = client.context
     const foreign = foreignStatement(server, running.unit.steps, settings)
+    if (foreign?.unsure === true) return this.#executor.refuse(unsure(foreign))
     if (foreign !== null) return this.#prepareForeign(running, link, foreign)
     // What a block has set is set again inside it.
     const wanted =
@@ -116,4 +118,12 @@ export class Laying {
       placement.onPrimary(running)
     }
   }
+}
+
+function unsure({ name }: Statement): ShardwayError {
+  return errorOf(
+    'not_supported',
+    { what: `prepared statement "${name}", which was parsed beside SET in one batch,` },
+    { hint: 'Send Sync between SET and Parse, and prepare it again.' },
+  )
 }

@@ -29,6 +29,7 @@ import {
   OP_PARSE,
   OP_PREPARE,
   OP_SYNC,
+  type Step,
   type Unit,
 } from './unit.ts'
 
@@ -123,6 +124,7 @@ export class Placement implements Waiter {
     running.scout = isScout(running.unit) && (!unit.complete || transaction.state === 'virtual')
     // The only shard that has every relation.
     if (shard === ANY_SHARD && isScout(unit)) shard = this.#executor.client.database.defaultShard
+    if (shard === ANY_SHARD && unit.steps.some(prefersDefault)) shard = this.#executor.client.database.defaultShard
     if (shard === ANY_SHARD)
       shard =
         this.#executor.links.preferred(this.#executor.client.database.defaultShard)?.shard ??
@@ -282,4 +284,8 @@ function isScout(unit: Unit): boolean {
         op === OP_SYNC,
     )
   )
+}
+
+function prefersDefault({ plan }: Step): boolean {
+  return plan?.target.kind === 'any' && plan.target.prefersDefault === true
 }

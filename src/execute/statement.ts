@@ -9,8 +9,10 @@ export interface Statement {
   /** Text, zero byte and parameter types: a Parse body after its name. */
   readonly rest: Buffer
   readonly textLength: number
-  /** The session's settings when the client sent the Parse. */
-  readonly settings: Settings
+  /** The session's settings when it was parsed. */
+  settings: Settings
+  /** They are not known: it can be used where it is, but not be prepared anywhere else. */
+  unsure: boolean
   /** Declared parameter types; zeros are filled in when a server describes them. */
   types: readonly number[]
   /** RowDescription that the client was given for it (SharedStatements.shape); null when it has not asked, or there are no rows. */

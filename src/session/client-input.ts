@@ -220,7 +220,6 @@ export class ClientInput implements FrameHandler {
 
   #endBatch(type: number, buffer: Buffer, start: number, end: number): void {
     if (this.#batch.error === null) this.#batch.add(this.#options.steps.message(type, buffer, start, end))
-    if (type === code.SYNC) this.#options.steps.unitEnded()
     this.#handBatch(type === code.SYNC)
   }
 

@@ -54,15 +54,20 @@ export class ClientStatements {
 
   /**
    * A new statement, parsed under these settings and this version of the catalog. Throws 42P05 when a named one is there, 53400
-   * when the client has too many.
+   * when the client has too many. `alone`: shared with nobody.
    */
-  add({ name, rest, textLength, types }: ParsedStatement, settings: Settings, version: number): Statement {
+  add(
+    { name, rest, textLength, types }: ParsedStatement,
+    settings: Settings,
+    version: number,
+    alone = false,
+  ): Statement {
     if (name === '') this.forget('')
     else this.#admit(name, rest.length)
     // With the catalog's version: a Parse after DDL must not be answered from what was prepared before it.
-    const key = name === '' ? '' : `${version}\0${settings.signature}\0${rest.toString('latin1')}`
+    const key = name === '' || alone ? '' : `${version}\0${settings.signature}\0${rest.toString('latin1')}`
     const id = key === '' ? this.#sources.shared.nextId() : this.#sources.shared.share(key)
-    const statement: Statement = { id, name, rest, textLength, settings, types, described: null, key }
+    const statement: Statement = { id, name, rest, textLength, settings, types, described: null, key, unsure: false }
     ;(this.#byName ??= new Map()).set(name, statement)
     this.#bytes += rest.length
     return statement

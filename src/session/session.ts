@@ -134,7 +134,8 @@ export class Session implements ExecutorClient, StepSources {
     this.#input.partDone()
   }
 
-  unitDone(): void {
+  unitDone(failed: boolean): void {
+    this.steps.unitDone(failed)
     if (this.executor.transaction.state === 'none') this.steps.transactionEnded()
     this.executor.notifications.flush()
     if (this.environment.draining) this.drain()

@@ -26,7 +26,7 @@ import type { Statement } from '../execute/statement.ts'
 import type { SharedStatements } from '../execute/shared-statements.ts'
 import { ClientStatements, type ParsedStatement, type StatementLimits } from './client-statements.ts'
 import { ONE_SHARD_HEAD_BYTES, opaqueStep, shardOfHead, tooLarge } from './large-messages.ts'
-import { changesMeaning } from './renaming.ts'
+import { Doubt } from './doubt.ts'
 import { makeStep, NO_SLOTS, slotsOf } from './make-step.ts'
 import { isOfStatement, nameOf, zeroAt } from './message-strings.ts'
 import { executeStep, parsedOf, prepareSteps, refuseBytes, refuseInParse, refuseOwnHints } from './sql-statements.ts'
@@ -58,8 +58,7 @@ export class Steps {
   readonly #sources: StepSources
   readonly statements: ClientStatements
   #portals: Map<string, Portal> | null = null
-  /** Something that the unit has run changes what a text means. */
-  #inDoubt = false
+  #doubt: Doubt | null = null
 
   constructor(sources: StepSources) {
     this.#sources = sources
@@ -104,7 +103,6 @@ export class Steps {
 
   /** The client's simple query ended whatever portals there were; the unnamed statement goes too. */
   queryRan(): void {
-    this.unitEnded()
     this.statements.forget('')
   }
 
@@ -120,7 +118,7 @@ export class Steps {
   message(type: number, buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
     switch (type) {
       case code.PARSE:
-        this.#refuseInDoubt()
+        if (this.#sources.router.shardCount > 1) this.#doubt?.refuseNames()
         return this.#parse(buffer, start, end)
       case code.BIND:
         return this.#bindStep(buffer, start, end, moreBytes)
@@ -139,25 +137,14 @@ export class Steps {
     }
   }
 
-  /**
-   * A Parse is read when it arrives, but the server reads it after what stands before it in the unit has run: SET search_path,
-   * SET TimeZone or DDL there would change its meaning, for this client and for who shares the statement. Throws 0A000.
-   */
-  #refuseInDoubt(): void {
-    if (!this.#inDoubt) return
-    throw new ShardwayError('not_supported', '0A000', 'a Parse behind SET or DDL in the same batch', {
-      hint: 'Send Sync after the statement that changes what names and literals mean.',
-    })
-  }
-
-  /** Settings that it changed are read back before the next one begins. */
-  unitEnded(): void {
-    this.#inDoubt = false
+  /** `failed`: nothing that it set is in force. */
+  unitDone(failed: boolean): void {
+    this.#doubt?.settle(this.#sources.context.settings, failed)
+    this.#doubt = null
   }
 
   #noted(step: Step): Step {
-    const { router, blockSettings } = this.#sources
-    this.#inDoubt ||= changesMeaning(step, blockSettings, router.shardCount > 1)
+    this.#doubt = Doubt.of(this.#doubt, step, this.#sources.blockSettings)
     return step
   }
 
@@ -205,7 +192,10 @@ export class Steps {
 
   #add(parsed: ParsedStatement): Statement {
     const { context, router } = this.#sources
-    return this.statements.add(parsed, context.settings, router.catalog.catalog.version)
+    const alone = this.#doubt?.ofMeaning === true
+    const statement = this.statements.add(parsed, context.settings, router.catalog.catalog.version, alone)
+    this.#doubt?.parsed(statement)
+    return statement
   }
 
   #bindStep(buffer: Buffer, start: number, end: number, moreBytes: number): Step {

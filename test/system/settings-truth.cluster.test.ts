@@ -197,32 +197,59 @@ describe('settings, on one server for all', () => {
     expect(rowsOf(messages)).toEqual([['2020-01-01 00:00:00+09', 'one']])
   })
 
-  it('what is parsed behind SET in one unit is nobody’s statement, or refused', async () => {
-    const text = "SELECT timestamptz '2021-01-01', name FROM items WHERE id = 1"
-    const set = (sql: string): Buffer => Buffer.concat([frames.parse(sql), frames.bind(), frames.execute()])
-    for (const [i, between] of [Buffer.alloc(0), frames.flush].entries()) {
-      const refused = await one.exchange(set("SET TimeZone = 'Asia/Tokyo'"), between, frames.parse(text, `q${i}`))
-      expect(errorOf(refused)).toMatchObject({ C: '0A000' })
-      expect(await valueOf(one, 'SHOW TimeZone')).not.toBe('Asia/Tokyo')
+  const step = (sql: string): Buffer => Buffer.concat([frames.parse(sql), frames.bind(), frames.execute()])
+  const bound = (statement: string): Buffer => Buffer.concat([frames.bind({ statement }), frames.execute()])
+  const TIMED = "SELECT timestamptz '2021-01-01', name FROM items WHERE id = 1"
+
+  async function anotherServer(): Promise<void> {
+    const console = await system.console()
+    await console.run('RECONNECT')
+    await console.run('WAIT_CLOSE')
+    await console.end()
+  }
+
+  it.each([
+    ['at once', Buffer.alloc(0)],
+    ['in parts', frames.flush],
+  ])('what is parsed behind SET in one unit is nobody else’s: %s', async (_, between) => {
+    const first = await one.exchange(step("SET TimeZone = 'Asia/Tokyo'"), between, frames.parse(TIMED, 'q'), bound('q'))
+    expect(rowsOf(first)).toEqual([['2021-01-01 00:00:00+09', 'one']])
+    await two.run("SET TimeZone = 'UTC'")
+    expect(rowsOf(await two.exchange(frames.parse(TIMED, 'q'), bound('q')))).toEqual([
+      ['2021-01-01 00:00:00+00', 'one'],
+    ])
+    // What it meant it means on every server.
+    await one.run("SET TimeZone = 'UTC'")
+    for (let i = 0; i < 2; i++) {
+      expect(rowsOf(await one.exchange(bound('q')))).toEqual([['2020-12-31 15:00:00+00', 'one']])
+      expect(rowsOf(await two.exchange(bound('q')))).toEqual([['2021-01-01 00:00:00+00', 'one']])
+      await anotherServer()
     }
+  })
+
+  it('parsed behind COMMIT that ends SET LOCAL it means what is meant then', async () => {
+    await one.run("SET TimeZone = 'UTC'")
     await one.run('BEGIN')
     await one.run("SET LOCAL TimeZone = 'Asia/Tokyo'")
-    expect(errorOf(await one.exchange(set('COMMIT'), frames.parse(text, 'q')))).toMatchObject({ C: '0A000' })
-    await one.query('ROLLBACK')
-    // The unit is over: what it was refused for does not outlive it.
-    expect(errorOf(await one.exchange(frames.parse(text, 'q')))).toBeNull()
-    // Settings that change no meaning are in nobody's way.
-    const plain = await one.exchange(
-      set("SET statement_timeout = '1min'"),
-      set('SET app.tenant = 7'),
-      frames.parse(text, 'r'),
-      frames.bind({ statement: 'r' }),
-      frames.execute(),
-    )
-    expect(errorOf(plain)).toBeNull()
-    await two.run("SET TimeZone = 'UTC'")
-    const messages = await two.exchange(frames.parse(text, 'q'), frames.bind({ statement: 'q' }), frames.execute())
-    expect(rowsOf(messages)).toEqual([['2021-01-01 00:00:00+00', 'one']])
+    await one.exchange(step('COMMIT'), frames.parse(TIMED, 'q'))
+    await two.run("SET TimeZone = 'Asia/Tokyo'")
+    expect(rowsOf(await two.exchange(frames.parse(TIMED, 'q'), bound('q')))).toEqual([
+      ['2021-01-01 00:00:00+09', 'one'],
+    ])
+    expect(rowsOf(await one.exchange(bound('q')))).toEqual([['2021-01-01 00:00:00+00', 'one']])
+  })
+
+  it('between two SETs of one unit, or in one that failed, it is used where it is and prepared nowhere else', async () => {
+    const [tokyo, utc] = [step("SET TimeZone = 'Asia/Tokyo'"), step("SET TimeZone = 'UTC'")]
+    await one.run("SET TimeZone = 'UTC'")
+    await one.exchange(tokyo, frames.parse(TIMED, 'a'), utc)
+    await one.exchange(tokyo, frames.parse(TIMED, 'b'), step('SELECT 1/0'))
+    for (const name of ['a', 'b']) {
+      expect(rowsOf(await one.exchange(bound(name)))).toEqual([['2020-12-31 15:00:00+00', 'one']])
+    }
+    await anotherServer()
+    for (const name of ['a', 'b']) expect(errorOf(await one.exchange(bound(name)))).toMatchObject({ C: '0A000' })
+    expect(await valueOf(one, 'SELECT 1')).toBe('1')
   })
 
   it('a setting whose name no statement of ours could hold stays with the session, and only there', async () => {
