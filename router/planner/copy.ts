@@ -46,7 +46,7 @@ function copyTable(a: Analysis, copy: CopyStmt, env: Env, from: boolean): void {
   const direction = from ? 'FROM' : 'TO'
   if (kind === 'sharded' || (kind === 'reference' && from)) {
     const what = `COPY ${direction} of ${kind} table "${relation.name}"`
-    a.problem(from ? copyNeedsShard(what, position) : needsShard(what, position))
+    a.problem(from ? copyNeedsShard(what, kind === 'reference', position) : needsShard(what, position))
     // One shard's rows, by the user's own word: no key could pin them.
     a.use(relation, from, false)
   } else {

@@ -28,7 +28,11 @@ export function firm(what: string, hint: string, position = -1): Problem {
 }
 
 /** COPY FROM: the proxy does not look into the rows. */
-export function copyNeedsShard(what: string, position: number): Problem {
+export function copyNeedsShard(what: string, reference: boolean, position: number): Problem {
+  if (reference) {
+    const hint = 'Every shard needs all rows: the same COPY once for each, with SET shardway.shard = NAME before it.'
+    return notSupported('shard', what, hint, position)
+  }
   const hint =
     'Give each shard its own rows: SET shardway.shard = NAME before the COPY. The rows are not checked, and what lies on the wrong ' +
     'shard is not found. INSERT finds the shard by itself.'

@@ -131,7 +131,7 @@ export const COMMANDS: readonly Command[] = [
   command('disable', 'DISABLE DATABASE', 'Refuse new clients of a database', [0, 1], disable),
   command('enable', 'ENABLE DATABASE', 'End DISABLE', [0, 1], enable),
   command('kill', 'KILL [DATABASE]', 'End all clients and servers of a database, and pause it', [0, 1], kill),
-  command('kill_client', 'KILL_CLIENT id', 'End the client with this id of SHOW CLIENTS', [1, 1], killClient),
+  command('kill_client', 'KILL_CLIENT ID', 'End the client with this id or ptr of SHOW CLIENTS', [1, 1], killClient),
   command(
     'reconnect',
     'RECONNECT [DATABASE]',

@@ -85,8 +85,8 @@ function target(
   plan: Parameters<Router['resolve']>[0],
 ): ExplainTarget {
   if (plan.refusal !== null) {
-    // The plan may stand for a template, whose literals have other lengths.
-    return { kind: 'refused', refusal: { ...plan.refusal, position: router.refusalPosition(plan) } }
+    // The plan may stand for a template, whose literals have other lengths. A refusal counts from 0, an error from 1.
+    return { kind: 'refused', refusal: { ...plan.refusal, position: router.refusalPosition(plan) - 1 } }
   }
   const several = topology.shardNames.length > 1
   const bound = plan.target.kind === 'keys' && plan.target.keys.some(key => key.from === 'parameter')

@@ -90,7 +90,9 @@ function touchesText({ plan, relationName }: ExplainInput): string {
   if (plan.touches.length === 0) return 'none'
   return plan.touches
     .map(touch => {
-      const name = relationName(touch.relation) ?? `relation ${touch.relation}`
+      // The planner's 0 stands for whatever name it did not find: a table that does not exist, or a temporary one.
+      const known = touch.relation === 0 ? 'a table that is not in the catalog' : `relation ${touch.relation}`
+      const name = relationName(touch.relation) ?? known
       return `${name} (${touch.write ? 'write' : 'read'}${touch.keyed ? ', by key' : ''})`
     })
     .join(', ')

@@ -1,6 +1,6 @@
 /** PgBouncer's commands about databases and processes, with its tags. */
 import { errorOf } from '../errors/codes.ts'
-import type { ConsoleResult } from '../process/messages.ts'
+import type { ConsoleResult, WorkerReport } from '../process/messages.ts'
 import type { AdminContext, ShutdownMode } from './context.ts'
 import { done } from './result.ts'
 import type { Arguments } from './statement.ts'
@@ -56,13 +56,26 @@ export async function shutdown(context: AdminContext, args: Arguments): Promise<
   return done('SHUTDOWN')
 }
 
+/** From an id, which is one client's over all workers, or from the `ptr` that SHOW CLIENTS prints (`c0-7`). */
+function clientOf(word: string): { readonly id: number; readonly worker?: number } | undefined {
+  if (/^[0-9]{1,15}$/.test(word)) return { id: Number(word) }
+  const [, worker, id] = /^c([0-9]{1,9})-([0-9]{1,15})$/.exec(word) ?? []
+  return worker === undefined ? undefined : { id: Number(id), worker: Number(worker) }
+}
+
+function hasClient(report: WorkerReport, worker: number, id: number): boolean {
+  return report.clients.some(client => client.worker === worker && client.id === id)
+}
+
 export async function killClient(context: AdminContext, args: Arguments): Promise<ConsoleResult> {
   const word = args.values[0] ?? ''
-  const id = /^[0-9]{1,15}$/.test(word) ? Number(word) : -1
-  if (id < 0) {
-    const hint = 'KILL_CLIENT takes an id of SHOW CLIENTS.'
+  const client = clientOf(word)
+  if (client === undefined) {
+    const hint = 'KILL_CLIENT takes an id or ptr of SHOW CLIENTS.'
     throw errorOf('bad_command', { what: `KILL_CLIENT ${word}` }, { hint })
   }
-  if (!(await context.killClient(id))) throw errorOf('no_such_object', { kind: 'client', name: id })
+  const { id, worker } = client
+  const there = worker === undefined || (await context.reports()).some(report => hasClient(report, worker, id))
+  if (!there || !(await context.killClient(id))) throw errorOf('no_such_object', { kind: 'client', name: word })
   return done('KILL_CLIENT')
 }

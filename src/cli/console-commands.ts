@@ -3,7 +3,7 @@ import { type Command as CliCommand, CommanderError } from 'commander'
 import { COMMANDS, findCommand } from '../admin/commands.ts'
 import { quoteWord } from '../admin/statement.ts'
 import { askConsole, CommandFailed, DEFAULT_ADMIN_URL } from './console-client.ts'
-import { jsonText, tableText } from './output.ts'
+import { type CliResult, jsonText, tableText } from './output.ts'
 
 export interface ConsoleOptions {
   readonly admin?: string
@@ -18,8 +18,8 @@ export function addConsoleOptions(command: CliCommand): CliCommand {
     .option('--json', 'print JSON')
 }
 
-/** One CLI command for each first word of the table; what follows is looked up when it runs. */
-export function addConsoleCommands(program: CliCommand): void {
+/** One CLI command for each first word of the table; what follows is looked up when it runs. `end` hears the exit code. */
+export function addConsoleCommands(program: CliCommand, end: (code: number) => void): void {
   const groups = new Map<string, (typeof COMMANDS)[number][]>()
   for (const command of COMMANDS) {
     const [first = ''] = command.name.split(' ')
@@ -33,15 +33,34 @@ export function addConsoleCommands(program: CliCommand): void {
       .command(first, { hidden: ready.length === 0 })
       .description(description)
       .argument('[words...]')
+    if (single) command.usage(`[options] ${argumentsOf(commands[0]?.syntax ?? '')}`.trimEnd())
+    if (first === 'explain') command.addHelpText('after', EXPLAIN_HELP)
     if (ready.length > 0) addConsoleOptions(command)
     else command.allowUnknownOption()
     command.action(async (words: string[], options: ConsoleOptions) => {
-      await runConsoleCommand([first, ...words], options)
+      end(await runConsoleCommand([first, ...words], options))
     })
   }
 }
 
-async function runConsoleCommand(words: readonly string[], options: ConsoleOptions): Promise<void> {
+/** `EXPLAIN [database=NAME] 'SQL' …` → `'SQL' …`: the database is an option here. */
+function argumentsOf(syntax: string): string {
+  return syntax
+    .split(' ')
+    .slice(1)
+    .filter(word => word !== '[database=NAME]')
+    .join(' ')
+}
+
+const EXPLAIN_HELP = `
+The statement is one argument, and the values of its parameters $1, $2 … follow it, each an argument of its own:
+
+  shardway explain 'select * from orders where customer_id = $1' 42
+
+Exit code 1 when the statement would be refused.`
+
+/** Gives the exit code. */
+async function runConsoleCommand(words: readonly string[], options: ConsoleOptions): Promise<number> {
   const found = findCommand(words)
   if (found === null) {
     const [first = ''] = words
@@ -76,8 +95,14 @@ async function runConsoleCommand(words: readonly string[], options: ConsoleOptio
   const { result, notices } = await askConsole(url, sql)
   if (options.json === true) {
     process.stdout.write(jsonText(result))
-    return
+  } else {
+    for (const notice of notices) process.stderr.write(`${notice}\n`)
+    process.stdout.write(tableText(result))
   }
-  for (const notice of notices) process.stderr.write(`${notice}\n`)
-  process.stdout.write(tableText(result))
+  return isRefusal(result) ? 1 : 0
+}
+
+/** EXPLAIN answers with rows also for a statement that would be refused; a script must be able to tell. */
+function isRefusal(result: CliResult): boolean {
+  return result.tag === 'EXPLAIN' && result.rows.some(([property]) => property === 'refusal')
 }

@@ -75,7 +75,9 @@ function program(): Command {
         throw error instanceof ImportError ? new CommandFailed(error.message) : error
       }
     })
-  addConsoleCommands(shardway)
+  addConsoleCommands(shardway, code => {
+    exitCode = code
+  })
   return shardway
 }
 

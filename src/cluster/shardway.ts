@@ -38,6 +38,8 @@ export interface ShardwayOptions {
   readonly users?: ReadonlyArray<{ readonly [name: string]: TomlValue }>
   /** Where shardway.toml, the state file and the log lie; absent: a temporary folder. */
   readonly folder?: string
+  /** `folder` has a shardway.toml for these ports already, which is served as it is. */
+  readonly keepConfig?: boolean
   readonly env?: Readonly<Record<string, string>>
   /** What runs it; default: the Node of this process. */
   readonly node?: string
@@ -71,7 +73,8 @@ export function shardwayConfig(options: ShardwayOptions, port: number, httpPort:
         : {}),
       dbname: cluster.database,
     })),
-    tables: options.tables ?? [],
+    // An empty list would forbid the [[databases.tables]] that somebody appends to the file.
+    ...(options.tables === undefined || options.tables.length === 0 ? {} : { tables: options.tables }),
     ...options.database,
   }
   return stringify({
@@ -252,7 +255,7 @@ export async function startShardway(options: ShardwayOptions): Promise<ShardwayP
   const port = options.port ?? (await freePort())
   const httpPort = options.httpPort ?? (await freePort())
   const shardway = new ShardwayProcess(options, folder, port, httpPort)
-  shardway.writeConfig(shardwayConfig(options, port, httpPort))
+  if (options.keepConfig !== true) shardway.writeConfig(shardwayConfig(options, port, httpPort))
   await shardway.start()
   return shardway
 }

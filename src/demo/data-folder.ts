@@ -4,6 +4,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writ
 import { dirname, join, resolve } from 'node:path'
 import { projectRoot } from '../cluster/project-root.ts'
 import { closedFolder, runAsUser, temporaryBase } from '../cluster/run-as.ts'
+import { markFolder, refuseForeignFolder, sampleState } from './folder-mark.ts'
 
 /** An explicit folder, `.shardway` in the checkout, or, where the servers' user cannot enter that, one under /var/tmp. */
 export function dataFolder(explicit: string | undefined): string {
@@ -26,12 +27,13 @@ export function dataFolder(explicit: string | undefined): string {
   return join(base, `shardway-${key}`)
 }
 
-/** Makes the folder, takes its lock, and gives the way to let go of it. */
-export function openDataFolder(folder: string, fresh: boolean): () => void {
+/** Makes the folder, takes its lock, and gives the way to let go of it. @throws Error for a folder of somebody else's */
+export function openDataFolder(folder: string): () => void {
   makeFolder(folder)
   const { uid } = lstatSync(folder)
   const own = process.getuid?.() ?? uid
   if (uid !== own) throw new Error(`${folder} belongs to another user (uid ${uid}). Choose another folder with --data.`)
+  refuseForeignFolder(folder)
   chmodSync(folder, 0o711)
   const lock = join(folder, 'lock')
   const holder = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0
@@ -42,11 +44,13 @@ export function openDataFolder(folder: string, fresh: boolean): () => void {
     )
   }
   writeFileSync(lock, `${process.pid}\n`)
-  if (fresh) {
-    // By name: a mistyped --data must not cost anybody's files.
-    for (const name of ['cluster.json', 'nodes', 'proxy']) rmSync(join(folder, name), { recursive: true, force: true })
-  }
+  markFolder(folder, sampleState(folder))
   return () => rmSync(lock, { force: true })
+}
+
+/** `--fresh`. By name: files that somebody put beside the demo's own are not its to delete. */
+export function emptyDataFolder(folder: string): void {
+  for (const name of ['cluster.json', 'nodes', 'proxy']) rmSync(join(folder, name), { recursive: true, force: true })
 }
 
 /** One step after the other: where a folder cannot be made (/proc), Node's own recursion never ends. */

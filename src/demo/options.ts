@@ -5,8 +5,9 @@ export interface StartOptions {
   readonly shards?: number
   /** Standbys of each shard; default 1, or what the kept data has. */
   readonly replicas?: number
-  readonly port: number
-  readonly http: number
+  /** Default 6432, or what an edited shardway.toml of the kept data says; so is `http`, with 9632. */
+  readonly port?: number
+  readonly http?: number
   readonly sample: boolean
   /** Throws kept data away first. */
   readonly fresh: boolean
@@ -22,7 +23,9 @@ export const START_USAGE = `Usage: npm start -- [options]     or: npx shardway s
   --http PORT    dashboard, metrics and health (default 9632)
   --no-sample    start without the sample tables
   --fresh        throw away the data of the last time
-  --data DIR     keep the data there`
+  --data DIR     keep the data there: a new or empty folder, or one that start has made
+
+proxy/shardway.toml in the data folder is made anew at every start until you edit it; an edited file is kept.`
 
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {
@@ -35,8 +38,8 @@ export function parseStartOptions(args: readonly string[]): StartOptions | 'help
   return {
     ...(values.shards === undefined ? {} : { shards: whole('--shards', values.shards, 1, 64) }),
     ...(values.replicas === undefined ? {} : { replicas: whole('--replicas', values.replicas, 0, 8) }),
-    port: whole('--port', values.port ?? '6432', 1, 65_535),
-    http: whole('--http', values.http ?? '9632', 1, 65_535),
+    ...(values.port === undefined ? {} : { port: whole('--port', values.port, 1, 65_535) }),
+    ...(values.http === undefined ? {} : { http: whole('--http', values.http, 1, 65_535) }),
     sample: values['no-sample'] !== true,
     fresh: values.fresh === true,
     ...(values.data === undefined ? {} : { data: values.data }),

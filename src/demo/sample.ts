@@ -141,7 +141,11 @@ export async function hasSample(cluster: Cluster): Promise<boolean> {
 }
 
 async function isLoaded(client: Client): Promise<boolean> {
-  const { rows } = await client.query(`select to_regclass('public.customers') is not null as loaded`)
+  // All of them: a user's own table may be called customers.
+  const { rows } = await client.query(
+    `select bool_and(to_regclass('public.' || name) is not null) as loaded from unnest($1::text[]) as name`,
+    [SAMPLE_TABLES.map(table => table.name)],
+  )
   return (rows[0] as { loaded: boolean }).loaded
 }
 

@@ -4,12 +4,16 @@ import { join } from 'node:path'
 import { findBinaries } from '../cluster/binaries.ts'
 import { type Cluster, startCluster } from '../cluster/cluster.ts'
 import { keepPort, portIsFree } from '../cluster/ports.ts'
-import { type ShardwayProcess, startShardway } from '../cluster/shardway.ts'
+import { shardwayConfig, type ShardwayProcess, startShardway } from '../cluster/shardway.ts'
 import { closeSupervisor } from '../cluster/supervisor.ts'
-import { dataFolder, openDataFolder } from './data-folder.ts'
+import { dataFolder, emptyDataFolder, openDataFolder } from './data-folder.ts'
+import { markFolder, sampleState } from './folder-mark.ts'
 import type { StartOptions } from './options.ts'
+import { planProxy, type ProxyPlan, proxyFile, writeProxyFile } from './proxy-file.ts'
 import { hasSample, loadSample, SAMPLE_CUSTOMERS, SAMPLE_ORDERS, SAMPLE_TABLES } from './sample.ts'
 import { welcome } from './welcome.ts'
+
+const PRESETS = { port: 6432, http: 9632 }
 
 /** Runs until Ctrl-C (or SIGTERM, SIGHUP); gives the exit code. Nothing that it started is left when it resolves. */
 export async function runStart(options: StartOptions): Promise<number> {
@@ -17,10 +21,16 @@ export async function runStart(options: StartOptions): Promise<number> {
   let release: (() => void) | undefined
   try {
     const folder = dataFolder(options.data)
-    await refuseBusyPorts(options)
-    release = openDataFolder(folder, options.fresh)
+    release = openDataFolder(folder)
+    const own = join(folder, 'proxy')
+    const plan = options.fresh
+      ? { kept: false, port: options.port ?? PRESETS.port, http: options.http ?? PRESETS.http }
+      : planProxy(own, options, PRESETS)
+    await refuseBusyPorts(plan)
+    if (options.fresh) emptyDataFolder(folder)
+    if (plan.kept) say(`${proxyFile(own)} has been edited: it is kept as it is`)
     // Whatever is under way is abandoned at once: closing the supervisor below ends what it has started.
-    await Promise.race([demo(options, folder, stop), stop.requested])
+    await Promise.race([demo(options, folder, plan, stop), stop.requested])
     if (stop.signalled()) say('\nStopping…')
     return 0
   } catch (error) {
@@ -35,22 +45,15 @@ export async function runStart(options: StartOptions): Promise<number> {
   }
 }
 
-async function demo(options: StartOptions, folder: string, stop: StopSignal): Promise<void> {
+async function demo(options: StartOptions, folder: string, plan: ProxyPlan, stop: StopSignal): Promise<void> {
   const startedMs = performance.now()
   const cluster = await servers(options, folder)
   if (stop.signalled()) return
-  if (options.sample) {
-    if (await hasSample(cluster)) say('The sample is there from last time')
-    else {
-      say('Loading the sample (customers, orders, order_items; countries, products) …')
-      await loadSample(cluster)
-      say(`  ${SAMPLE_CUSTOMERS} customers and ${SAMPLE_ORDERS} orders lie on the shards of their slots`)
-    }
-  }
+  const sample = await sampleOf(options, folder, cluster)
   if (stop.signalled()) return
-  const shardway = await proxy(options, folder, cluster)
+  const shardway = await proxy(plan, folder, cluster, sample)
   if (stop.signalled()) return
-  say(welcome({ cluster, shardway, sample: options.sample, folder, seconds: (performance.now() - startedMs) / 1000 }))
+  say(welcome({ cluster, shardway, sample, folder, seconds: (performance.now() - startedMs) / 1000 }))
   const code = await shardway.ended
   if (stop.signalled()) return
   throw new Error(
@@ -65,6 +68,8 @@ async function servers(options: StartOptions, folder: string): Promise<Cluster> 
   say(`Postgres ${binaries.version} (${binaries.origin}: ${binaries.bin})${by}`)
   const known = existsSync(join(folder, 'cluster.json'))
   say(known ? `Starting the servers of ${folder} …` : 'Starting the servers …')
+  // Before the servers are there: once they are, only this tells a sample that was interrupted from data without one.
+  if (!known) markFolder(folder, options.sample ? 'wanted' : 'none')
   const cluster = await startCluster({
     folder,
     binaries,
@@ -86,34 +91,66 @@ function refuseOtherShape(options: StartOptions, cluster: Cluster, folder: strin
   )
 }
 
-async function proxy(options: StartOptions, folder: string, cluster: Cluster): Promise<ShardwayProcess> {
+/**
+ * Loads the sample where it is wanted, and says whether the data is the sample. Data that was begun without it stays as
+ * it is: its tables are the user's, whatever their names are.
+ */
+async function sampleOf(options: StartOptions, folder: string, cluster: Cluster): Promise<boolean> {
+  const state = sampleState(folder) ?? ((await hasSample(cluster)) ? 'loaded' : 'none')
+  if (state === 'wanted' && options.sample) {
+    say('Loading the sample (customers, orders, order_items; countries, products) …')
+    await loadSample(cluster)
+    say(`  ${SAMPLE_CUSTOMERS} customers and ${SAMPLE_ORDERS} orders lie on the shards of their slots`)
+    markFolder(folder, 'loaded')
+    return true
+  }
+  if (state !== 'wanted') markFolder(folder, state)
+  if (state === 'loaded' && options.sample) say('The sample is there from last time')
+  if (state === 'none' && options.sample && cluster.reopened) {
+    say('The data was begun without the sample and is kept as it is; --fresh starts over with the sample')
+  }
+  return state === 'loaded'
+}
+
+async function proxy(plan: ProxyPlan, folder: string, cluster: Cluster, sample: boolean): Promise<ShardwayProcess> {
   say('Starting Shardway …')
   const own = join(folder, 'proxy')
   mkdirSync(own, { recursive: true, mode: 0o700 })
   const logPath = join(own, 'shardway.log')
   rmSync(logPath, { force: true })
+  const settings = { cluster, workers: 2, tables: sample ? SAMPLE_TABLES : [] }
+  if (!plan.kept) writeProxyFile(own, shardwayConfig(settings, plan.port, plan.http))
   return await startShardway({
-    cluster,
+    ...settings,
     folder: own,
-    port: options.port,
-    httpPort: options.http,
-    workers: 2,
-    tables: options.sample || (await hasSample(cluster)) ? SAMPLE_TABLES : [],
+    keepConfig: true,
+    port: plan.port,
+    httpPort: plan.http,
     logPath,
     readyTimeoutMs: 30_000,
+    // Its password_env and the like were just found here.
+    ...(plan.kept ? { env: ownEnvironment() } : {}),
   })
 }
 
-async function refuseBusyPorts(options: StartOptions): Promise<void> {
-  if (options.port === options.http)
-    throw new Error(`--port and --http are both ${options.port}; give them different ports`)
+function ownEnvironment(): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+}
+
+async function refuseBusyPorts({ kept, port: listen, http }: ProxyPlan): Promise<void> {
+  if (listen === http) throw new Error(`--port and --http are both ${listen}; give them different ports`)
   for (const [name, port] of [
-    ['--port', options.port],
-    ['--http', options.http],
+    ['--port', listen],
+    ['--http', http],
   ] as const) {
     keepPort(port)
     if (await portIsFree(port)) continue
-    throw new Error(`port ${port} on 127.0.0.1 is in use. Choose another one: npm start -- ${name} ${port + 1000}`)
+    const way = kept
+      ? 'Change it in the edited shardway.toml.'
+      : `Choose another one: npm start -- ${name} ${port + 1000}`
+    throw new Error(`port ${port} on 127.0.0.1 is in use. ${way}`)
   }
 }
 

@@ -62,9 +62,11 @@ export const CONNECTION_CODES = {
     sqlstate: '53300',
     severity: 'ERROR',
     message: 'too many clients keep a server of pool {pool}',
-    meaning: 'Pinned servers are capped at the pool less one.',
+    meaning:
+      'Pinned servers are capped at the pool less one. With one shard LISTEN pins too; with several it keeps no server.',
     hint: 'See SHOW CLIENTS for who keeps one and why; raise [pool] default_pool_size.',
-    remedy: 'Raise the pool, or have fewer clients use temporary tables, LISTEN and session advisory locks.',
+    remedy:
+      'Raise the pool, or have fewer clients use temporary tables, session advisory locks and, with one shard, LISTEN.',
   },
   client_encoding: {
     sqlstate: '0A000',

@@ -8,7 +8,8 @@ export const STATEMENT_CODES = {
     message: '{what} is not supported across shards',
     meaning: 'The statement would need more than one shard in a way whose answer could be wrong. Nothing was run.',
     hint: 'Name the shard key in the statement, or put the tables it joins on the same key.',
-    remedy: 'docs/guides has the forms that work; "shardway explain" says which rule refused it.',
+    remedy:
+      'The table "What this release does, and what it refuses" in README.md has the forms that work; "shardway explain" says which rule refused it.',
   },
   second_shard: {
     sqlstate: '0A000',

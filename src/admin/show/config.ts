@@ -1,6 +1,13 @@
 /** SHOW CONFIG: PgBouncer's names for what it has too, then every setting of shardway.toml as `section.name`. */
 import { z } from 'zod'
-import { DURATION_PATTERN, formatDurationMs, formatSizeBytes, SIZE_PATTERN } from '../../config/durations.ts'
+import {
+  DURATION_PATTERN,
+  formatDurationMs,
+  formatSizeBytes,
+  parseDurationMs,
+  parseSizeBytes,
+  SIZE_PATTERN,
+} from '../../config/durations.ts'
 import { type Config, configSchema } from '../../config/schema.ts'
 import { redactConfig } from '../../config/secrets.ts'
 import type { ConsoleResult } from '../../process/messages.ts'
@@ -120,16 +127,23 @@ function collect(path: string, schema: JsonSchema, value: unknown, changeable: b
     }
     return
   }
-  rows.push({ key: path, value: valueText(value, schema), default: presetText(schema.default), changeable })
+  rows.push({ key: path, value: valueText(value, schema), default: valueText(schema.default, schema), changeable })
 }
 
-function presetText(value: unknown): string {
+function plainText(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
 }
 
 function valueText(value: unknown, schema: JsonSchema): string {
-  if (typeof value === 'number' && schema.pattern === DURATION_PATTERN.source) return formatDurationMs(value)
-  if (typeof value === 'number' && schema.pattern === SIZE_PATTERN.source) return formatSizeBytes(value)
+  // Values are read, defaults stand as the schema has them: "60s" and 60 000 must not look like two things.
+  if (schema.pattern === DURATION_PATTERN.source) {
+    const ms = typeof value === 'string' ? parseDurationMs(value) : value
+    if (typeof ms === 'number') return formatDurationMs(ms)
+  }
+  if (schema.pattern === SIZE_PATTERN.source) {
+    const bytes = typeof value === 'string' ? parseSizeBytes(value) : value
+    if (typeof bytes === 'number') return formatSizeBytes(bytes)
+  }
   if (Array.isArray(value)) return value.join(', ')
-  return presetText(value)
+  return plainText(value)
 }

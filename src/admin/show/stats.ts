@@ -60,7 +60,7 @@ const PREFIXED_AVERAGES = new Set([
 export async function showStats(context: AdminContext): Promise<ConsoleResult> {
   const columns = [
     DATABASE,
-    ...FIGURES.map(one => numeric<StatsRow>(one.total, row => one.count(row.total))),
+    ...FIGURES.map(one => numeric<StatsRow>(one.total, row => total(one, row))),
     ...FIGURES.map(one => numeric<StatsRow>(one.average, row => average(one, row))),
     ...OWN,
   ]
@@ -68,7 +68,7 @@ export async function showStats(context: AdminContext): Promise<ConsoleResult> {
 }
 
 export async function showStatsTotals(context: AdminContext): Promise<ConsoleResult> {
-  const columns = FIGURES.map(one => numeric<StatsRow>(one.totals, row => one.count(row.total)))
+  const columns = FIGURES.map(one => numeric<StatsRow>(one.totals, row => total(one, row)))
   return listing('SHOW', [DATABASE, ...columns], await statsRows(context))
 }
 
@@ -84,7 +84,7 @@ export async function showTotals(context: AdminContext): Promise<ConsoleResult> 
   const rows = await statsRows(context)
   const sum = (value: (row: StatsRow) => number): number => rows.reduce((total, row) => total + value(row), 0)
   const all: Array<readonly [string, number]> = [
-    ...FIGURES.map(one => [one.total, sum(row => one.count(row.total))] as const),
+    ...FIGURES.map(one => [one.total, Math.round(sum(row => one.count(row.total)))] as const),
     ...FIGURES.map(one => {
       if (one.per === undefined) return [one.average, sum(row => average(one, row))] as const
       const per = one.per
@@ -93,6 +93,11 @@ export async function showTotals(context: AdminContext): Promise<ConsoleResult> 
     }),
   ]
   return listing<readonly [string, number]>('SHOW', [text('name', row => row[0]), numeric('value', row => row[1])], all)
+}
+
+/** Clocks give fractions of a microsecond; exporters read whole ones. */
+function total(one: Figure, row: StatsRow): number {
+  return Math.round(one.count(row.total))
 }
 
 function average(one: Figure, row: StatsRow): number {

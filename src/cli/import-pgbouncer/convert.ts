@@ -1,6 +1,7 @@
 /** pgbouncer.ini and its userlist → the content of shardway.toml, and a note for whatever has no equivalent. Pure. */
 import { convertDatabase, type DatabaseTable } from './databases.ts'
 import { type IniEntry, readPairs } from './ini.ts'
+import { convertLookup } from './lookup.ts'
 import { CONVERTED, COUNTS, noteOf, TIMES } from './settings.ts'
 import { convertUsers, type UserTable } from './users.ts'
 import { type Note, seconds, type Table, type Userlist, whole } from './values.ts'
@@ -21,9 +22,25 @@ function lastOf(entries: readonly IniEntry[]): Map<string, IniEntry> {
 export function convert(entries: readonly IniEntry[], userlist: Userlist): Converted {
   const notes: Note[] = []
   const settings = lastOf(entries.filter(entry => entry.section === 'pgbouncer'))
+  const databaseLines = entries
+    .filter(entry => entry.section === 'databases')
+    .map(({ name, value, at }) => ({ name, at, pairs: readPairs(value, at) }))
+  const method = authMethod(settings, notes)
+  const lookup = convertLookup(settings, databaseLines, userlist, notes)
+  const auth: Table = { method }
+  const hbaFile = settings.get('auth_hba_file')
+  if (method === 'hba' && hbaFile !== undefined) {
+    auth['hba_file'] = hbaFile.value
+    notes.push({
+      setting: 'auth_hba_file',
+      at: hbaFile.at,
+      note: 'the same form; "shardway check" names the lines that have no equivalent',
+    })
+  }
+  if (lookup.query !== '') auth['query'] = lookup.query
   const sections: Table = {
     listen: listenSection(settings, notes),
-    auth: { method: authMethod(settings, notes) },
+    auth,
     pool: poolSection(settings, notes),
   }
   const server = serverTls(settings)
@@ -32,11 +49,11 @@ export function convert(entries: readonly IniEntry[], userlist: Userlist): Conve
     if (CONVERTED.has(name) || COUNTS.has(name) || TIMES.has(name)) continue
     notes.push({ setting: name, at, note: noteOf(name) })
   }
-  const databases = entries
-    .filter(entry => entry.section === 'databases')
-    .flatMap(entry => convertDatabase(entry.name, readPairs(entry.value, entry.at), entry.at, notes))
+  const databases = databaseLines.flatMap(({ name, pairs, at }) =>
+    convertDatabase(name, pairs, at, lookup.control(pairs), notes),
+  )
   const own = entries.filter(entry => entry.section === 'users')
-  const users = convertUsers(userlist, own, settings, notes)
+  const users = convertUsers(userlist, own, settings, method, notes)
   for (const entry of entries) {
     if (['pgbouncer', 'databases', 'users'].includes(entry.section)) continue
     notes.push({ setting: `[${entry.section}] ${entry.name}`, at: entry.at, note: 'no equivalent' })
@@ -51,6 +68,9 @@ function listenSection(settings: ReadonlyMap<string, IniEntry>, notes: Note[]): 
   if (first !== undefined && first !== '') listen['host'] = first === '*' ? '0.0.0.0' : first
   else
     notes.push({ setting: 'listen_addr', at: address?.at ?? '', note: 'absent: Unix sockets only; 127.0.0.1 is used' })
+  if (address !== undefined && first === '*') {
+    notes.push({ setting: 'listen_addr', at: address.at, note: '* becomes 0.0.0.0: every IPv4 address, no IPv6' })
+  }
   if (address !== undefined && others.length > 0) {
     notes.push({ setting: 'listen_addr', at: address.at, note: `one address only: ${others.join(', ')} left out` })
   }

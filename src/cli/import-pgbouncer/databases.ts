@@ -1,4 +1,5 @@
 /** One entry of [databases] → one of [[databases]] with one shard. */
+import type { ControlLogin } from './lookup.ts'
 import { type Note, seconds, type Table, whole } from './values.ts'
 
 export type DatabaseTable = Table & { readonly name: string }
@@ -12,12 +13,13 @@ const POOL_COUNTS: Readonly<Record<string, string>> = {
   max_db_client_connections: 'max_db_client_connections',
 }
 const POOL_TIMES: readonly string[] = ['query_wait_timeout', 'server_lifetime']
-const TAKEN: ReadonlySet<string> = new Set(['host', 'port', 'dbname', 'user', 'password', 'pool_mode'])
+const TAKEN: ReadonlySet<string> = new Set(['host', 'port', 'dbname', 'user', 'password', 'pool_mode', 'auth_user'])
 
 export function convertDatabase(
   name: string,
   pairs: ReadonlyMap<string, string>,
   at: string,
+  control: ControlLogin | undefined,
   notes: Note[],
 ): DatabaseTable[] {
   const say = (setting: string, note: string): void =>
@@ -48,18 +50,19 @@ export function convertDatabase(
   const database: Table = {}
   if (user !== undefined) {
     database['server_user'] = user
-    database['control_user'] = user
-    if (password !== undefined) {
-      database['server_password'] = password
-      database['control_password'] = password
-    }
-    say(
-      '',
-      `control_user is "${user}": it finds the primary and reads the catalog; "shardway check" says what it lacks`,
-    )
-  } else {
-    if (password !== undefined) say('password', 'no equivalent without user')
+    if (password !== undefined) database['server_password'] = password
+  } else if (password !== undefined) say('password', 'no equivalent without user')
+  const login = control ?? (user === undefined ? undefined : { user, password })
+  if (login === undefined) {
     say('', 'add control_user and control_password: Shardway needs a login of its own to find the primary')
+  } else {
+    database['control_user'] = login.user
+    if (login.password !== undefined) database['control_password'] = login.password
+    else if (control !== undefined) {
+      say('auth_user', `add control_password: auth_file has no plain password of "${login.user}"`)
+    }
+    const does = `finds the primary${control === undefined ? '' : ', runs [auth] query'} and reads the catalog`
+    say('', `control_user is "${login.user}": it ${does}; "shardway check" says what it lacks`)
   }
   if (Object.keys(pool).length > 0) database['pool'] = pool
   database['shards'] = [{ name: 's0', nodes, dbname: pairs.get('dbname') ?? name }]

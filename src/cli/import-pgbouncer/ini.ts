@@ -73,15 +73,25 @@ export function readPairs(text: string, at: string): Map<string, string> {
   return pairs
 }
 
-/** `"user" "password"` in each line of the auth_file; a quote in either is doubled. */
-export function readUserlist(text: string, path: string): Array<{ name: string; secret: string; at: string }> {
+/**
+ * `"user" "password"` in each line of the auth_file; a quote in either is doubled. A line of another form is told to
+ * `unread`, by its place alone: it may hold a password.
+ */
+export function readUserlist(
+  text: string,
+  path: string,
+  unread: (at: string) => void,
+): Array<{ name: string; secret: string; at: string }> {
   const users: Array<{ name: string; secret: string; at: string }> = []
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = raw.trim()
     if (line === '' || line.startsWith(';')) continue
     const at = `${path}:${index + 1}`
     const match = /^"((?:[^"]|"")*)"\s+"((?:[^"]|"")*)"/.exec(line)
-    if (match?.[1] === undefined) throw new ImportError(`${at}: not a line of the form "user" "password"`)
+    if (match?.[1] === undefined) {
+      unread(at)
+      continue
+    }
     users.push({ name: match[1].replaceAll('""', '"'), secret: (match[2] ?? '').replaceAll('""', '"'), at })
   }
   return users

@@ -6,7 +6,7 @@ import { ConfigError } from '../../config/config-error.ts'
 import { parseConfig } from '../../config/load.ts'
 import { convert, type Converted } from './convert.ts'
 import { ImportError, readIni, readUserlist } from './ini.ts'
-import type { UserTable } from './users.ts'
+import { isMd5Hash, MD5_NEEDS_METHOD, type UserTable } from './users.ts'
 import type { Note } from './values.ts'
 
 export interface Imported {
@@ -21,9 +21,15 @@ export function importPgbouncer(file: string): Imported {
   const at = (name: string): string => (isAbsolute(name) ? name : resolve(folder, name))
   const entries = readIni(file, (name, from) => readText(from === '' ? resolve(name) : at(name), name))
   const authFile = entries.findLast(entry => entry.section === 'pgbouncer' && entry.name.toLowerCase() === 'auth_file')
+  const unread: Note[] = []
   const userlist =
-    authFile === undefined ? [] : readUserlist(readText(at(authFile.value), authFile.value), authFile.value)
-  return fitted(convert(entries, userlist), folder)
+    authFile === undefined
+      ? []
+      : readUserlist(readText(at(authFile.value), authFile.value), authFile.value, place => {
+          unread.push({ setting: 'auth_file', at: place, note: 'not of the form "user" "password": left out' })
+        })
+  const converted = convert(entries, userlist)
+  return fitted({ ...converted, notes: [...unread, ...converted.notes] }, folder)
 }
 
 function readText(path: string, name: string): string {
@@ -60,8 +66,15 @@ function fitted(converted: Converted, folder: string): Imported {
       at: '',
       note: `${problem}; "${to}" is used`,
     })
-    if (section === 'auth') sections['auth'] = { method: to }
-    else {
+    if (section === 'auth') {
+      const { query } = sections['auth'] as { query?: string }
+      sections['auth'] = { method: to, ...(query === undefined ? {} : { query }) }
+      users = users.filter(user => {
+        if (typeof user['password'] !== 'string' || !isMd5Hash(user['password'])) return true
+        notes.push({ setting: `user "${user.name}"`, at: '', note: MD5_NEEDS_METHOD })
+        return false
+      })
+    } else {
       const listen = sections['listen'] as Record<string, unknown>
       sections['listen'] = { ...listen, tls: { ...(listen['tls'] as Record<string, unknown>), mode: to } }
     }

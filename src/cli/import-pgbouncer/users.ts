@@ -18,6 +18,14 @@ const POOL_TIMES: readonly string[] = [
   'client_idle_timeout',
 ]
 
+/** Why a user with an md5 hash is left out. */
+export const MD5_NEEDS_METHOD =
+  'an md5 hash needs [auth] method = "md5": give the password or the SCRAM verifier of pg_authid; left out'
+
+export function isMd5Hash(secret: string): boolean {
+  return /^md5[0-9a-f]{32}$/.test(secret)
+}
+
 function names(entry: IniEntry | undefined): string[] {
   return (entry?.value ?? '')
     .split(',')
@@ -29,22 +37,23 @@ export function convertUsers(
   userlist: Userlist,
   own: readonly IniEntry[],
   settings: ReadonlyMap<string, IniEntry>,
+  method: string,
   notes: Note[],
 ): UserTable[] {
   const admins = new Set(names(settings.get('admin_users')))
   const watchers = new Set(names(settings.get('stats_users')))
   const pools = new Map(own.map(entry => [entry.name, userPool(entry, notes)]))
   // Without a password nobody proves anything; but trust asks for none.
-  const trust = settings.get('auth_type')?.value === 'trust'
+  const trust = method === 'trust'
   const users: UserTable[] = []
   for (const { name, secret, at } of userlist) {
     if (!trust && secret === '') {
       notes.push({ setting: `user "${name}"`, at, note: 'has no password and is left out' })
       continue
     }
-    if (/^md5[0-9a-f]{32}$/.test(secret)) {
-      const note = 'an md5 hash cannot be used: give its password, or the SCRAM verifier of pg_authid; left out'
-      notes.push({ setting: `user "${name}"`, at, note })
+    // Nobody entered with one there either: SCRAM cannot be done from it.
+    if (method === 'scram-sha-256' && isMd5Hash(secret)) {
+      notes.push({ setting: `user "${name}"`, at, note: MD5_NEEDS_METHOD })
       continue
     }
     const pool = pools.get(name)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../../src/admin/commands.ts'
 import { runConsole } from '../../../src/admin/console.ts'
 import type { ConsoleResult } from '../../../src/process/messages.ts'
-import { adminContext, SECRETS } from './context.ts'
+import { adminContext, SECRETS, statsReport, workerReport } from './context.ts'
 
 /** Columns of PgBouncer 1.25, in its order. */
 const PGBOUNCER: Readonly<Record<string, string>> = {
@@ -91,6 +91,21 @@ describe('SHOW', () => {
     expect(totals).toHaveLength(24)
   })
 
+  it('STATS are whole microseconds, whatever the clock gave', async () => {
+    const fraction = workerReport({
+      stats: [
+        statsReport({ queries: 3, transactions: 3, queryTimeUs: 10.4, transactionTimeUs: 20.7, waitTimeUs: 1000 / 3 }),
+      ],
+    })
+    const context = adminContext({ reports: () => Promise.resolve([fraction, fraction]) })
+    for (const name of ['STATS', 'STATS_TOTALS', 'STATS_AVERAGES', 'TOTALS']) {
+      for (const row of (await runConsole(`SHOW ${name}`, context)).rows) {
+        for (const cell of row.slice(1)) expect(cell, name).toMatch(/^\d+$/)
+      }
+    }
+    expect((await ask('SHOW STATS', context))[0]).toMatchObject({ total_query_time: '21', total_wait_time: '667' })
+  })
+
   it('CLIENTS and SERVERS say who and where', async () => {
     const clients = await ask('SHOW CLIENTS')
     expect(clients.map(row => row['id'])).toEqual(['1', '2', '3', '9'])
@@ -130,7 +145,11 @@ describe('SHOW', () => {
     const rows = await ask('SHOW CONFIG')
     const values = new Map(rows.map(row => [row['key'], row]))
     expect(values.get('query_wait_timeout')).toMatchObject({ value: '120', default: '120', changeable: 'yes' })
-    expect(values.get('pool.query_wait_timeout')).toMatchObject({ value: '2m', default: '120s', changeable: 'yes' })
+    expect(values.get('pool.query_wait_timeout')).toMatchObject({ value: '2m', default: '2m', changeable: 'yes' })
+    // What the file leaves out is its default, in the same words.
+    expect(
+      rows.filter(row => /^(pool|scatter|cache|failover)\./.test(row['key'] ?? '') && row['value'] !== row['default']),
+    ).toEqual([])
     expect(values.get('scatter.memory')).toMatchObject({ value: '64MiB', default: '64MiB' })
     expect(values.get('listen.port')).toMatchObject({ value: '6432', changeable: 'no' })
     expect(values.get('listen.tls.mode')).toMatchObject({ value: 'prefer' })
@@ -205,6 +224,8 @@ describe('statements', () => {
     ['KILL_CLIENT 1; drop table x', '42601'],
     ['KILL_CLIENT -1', '42601'],
     ['KILL_CLIENT 7', '42704'],
+    ['KILL_CLIENT c1-2', '42704'],
+    ['KILL_CLIENT s0-2', '42601'],
     ['RECONNECT nope', '42704'],
     ['SHOW SHARDS database=nope', '42704'],
     ['SHUTDOWN toString', '42601'],
@@ -222,6 +243,13 @@ describe('statements', () => {
   ])('%s is refused with %s', async (sql, sqlstate) => {
     const context = adminContext()
     await expect(runConsole(sql, context)).rejects.toMatchObject({ name: 'ShardwayError', sqlstate })
+  })
+
+  it('KILL_CLIENT takes the ptr of SHOW CLIENTS too', async () => {
+    const context = adminContext()
+    const row = (await ask('SHOW CLIENTS', context)).find(one => one['id'] === '2')
+    expect((await runConsole(`KILL_CLIENT ${row?.['ptr'] ?? ''}`, context)).tag).toBe('KILL_CLIENT')
+    expect(context.calls).toEqual(['kill 2'])
   })
 
   it('command', async () => {

@@ -50,6 +50,22 @@ describe('explain', () => {
     expect(() => explain('select 1', ['7'])).toThrowError(expect.objectContaining({ code: 'bad_command' }))
   })
 
+  it('points where the error on the wire does', () => {
+    // Counted in characters from 1, as in ErrorResponse; comments and literals before it count in full.
+    const place = (sql: string) => sql.indexOf('orders') + 1
+    for (const sql of [
+      'select * from orders order by 1',
+      "select 'é€', 12345 from orders order by 1",
+      '/* a comment */ select count(*) from orders',
+    ]) {
+      expect(explain(sql)['position']).toBe(String(place(sql)))
+    }
+  })
+
+  it('says that a table is not in the catalog', () => {
+    expect(explain('select * from nowhere')['touches']).toBe('a table that is not in the catalog (read)')
+  })
+
   it('is single with one shard, whatever it is', () => {
     expect(explain('select count(*) from orders', [], 1)).toMatchObject({ tier: 'single' })
   })

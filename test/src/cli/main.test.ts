@@ -55,6 +55,12 @@ describe('help and version end with 0', () => {
   })
 })
 
+it('explain --help says where the statement and its values go', async () => {
+  const { stdout } = await shardway(['explain', '--help'])
+  expect(stdout).toContain("Usage: shardway explain [options] 'SQL' ['PARAM' ...]")
+  expect(stdout).toContain("shardway explain 'select * from orders where customer_id = $1' 42")
+})
+
 describe('refusals end with 1', () => {
   it.each([
     [['suspend'], 'not yet supported'],

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync } from 'node:fs'
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { afterEach, expect, test } from 'vitest'
 import { freePort } from '../../../src/cluster/ports.ts'
 import { projectRoot } from '../../../src/cluster/project-root.ts'
@@ -100,6 +101,102 @@ test('a second start finds the data of the first', async () => {
     process.kill(-(started.child.pid ?? 0), 'SIGINT')
     expect(await started.ended).toBe(0)
   }
+})
+
+async function up(args: readonly string[]): Promise<Demo> {
+  const started = demo(args)
+  await waitFor('the demo to be up', () => {
+    if (started.child.exitCode !== null) throw new Error(started.output())
+    return started.output().includes('Shardway is up')
+  })
+  return started
+}
+
+async function stop(started: Demo): Promise<void> {
+  process.kill(-(started.child.pid ?? 0), 'SIGINT')
+  expect(await started.ended, started.output()).toBe(0)
+}
+
+async function query(port: string, database: string, statements: readonly string[]): Promise<unknown[]> {
+  const client = new Client({ connectionString: `postgres://app:app@127.0.0.1:${port}/${database}` })
+  await client.connect()
+  try {
+    let rows: unknown[] = []
+    for (const sql of statements) rows = (await client.query(sql)).rows
+    return rows
+  } finally {
+    await client.end()
+  }
+}
+
+test('tables that the user declared, and his data, are there after the next start', async () => {
+  const folder = newFolder()
+  const file = join(folder, 'proxy', 'shardway.toml')
+  const [, port = '', , http = ''] = await ports()
+  const both = ['--port', port, '--http', http, '--data', folder]
+  const first = await up([...both, '--no-sample'])
+  // What section 4 of docs/guides/getting-started.md says.
+  appendFileSync(file, '\n[[databases.tables]]\nname = "notes"\nkey = "account_id"\n')
+  await query(port, 'shardway', ['reload'])
+  const create = 'create table notes (account_id bigint, id bigint, body text, primary key (account_id, id))'
+  await query(port, 'app', [
+    `/* shardway: shard=s0 */ ${create}`,
+    `/* shardway: shard=s1 */ ${create}`,
+    ...Array.from({ length: 8 }, (_, id) => `insert into notes values (${id}, 1, 'one')`),
+    // A name of the sample's.
+    'create table customers (id bigint)',
+  ])
+  await stop(first)
+
+  const edited = readFileSync(file, 'utf8')
+  const other = await run(['--data', folder, '--port', String(await freePort())])
+  expect(other.code).toBe(1)
+  expect(other.output).toContain(`(listen.port = ${port})`)
+
+  // The ports come from the file; the sample is not laid over what is there.
+  const second = await up(['--data', folder])
+  expect(second.output()).toContain('has been edited: it is kept as it is')
+  expect(second.output()).toContain('begun without the sample and is kept as it is')
+  expect(readFileSync(file, 'utf8')).toBe(edited)
+  for (let id = 0; id < 8; id++) {
+    expect(await query(port, 'app', [`select body from notes where account_id = ${id}`])).toEqual([{ body: 'one' }])
+  }
+  expect(await query(port, 'app', [`select to_regclass('orders') as orders`])).toEqual([{ orders: null }])
+  await stop(second)
+})
+
+test('a file that nobody edited is made anew', async () => {
+  const folder = newFolder()
+  await stop(await up([...(await ports()), '--data', folder, '--shards', '1', '--replicas', '0']))
+  const [, port = '', ...rest] = await ports()
+  const second = await up(['--port', port, ...rest, '--data', folder])
+  expect(second.output()).not.toContain('has been edited')
+  expect(await query(port, 'app', ['select count(*)::int as n from countries'])).toEqual([{ n: 14 }])
+  await stop(second)
+})
+
+test('a folder that is not the demo’s is refused, and nothing in it is touched', async () => {
+  const folder = newFolder()
+  mkdirSync(join(folder, 'nodes'), { recursive: true })
+  writeFileSync(join(folder, 'nodes', 'thesis.txt'), 'years')
+  for (const more of [[], ['--fresh']]) {
+    const { code, output } = await run([...(await ports()), '--data', folder, ...more])
+    expect(code).toBe(1)
+    expect(output).toContain(`${folder} is not empty, and shardway start has not made it`)
+    expect(readFileSync(join(folder, 'nodes', 'thesis.txt'), 'utf8')).toBe('years')
+    expect(existsSync(join(folder, 'lock'))).toBe(false)
+  }
+})
+
+test('a folder of an earlier version, which has no mark, is known by its plan', async () => {
+  const folder = newFolder()
+  const shape = ['--data', folder, '--shards', '1', '--replicas', '0']
+  await stop(await up([...(await ports()), ...shape]))
+  rmSync(join(folder, 'shardway-start.json'))
+  rmSync(join(folder, 'proxy', 'shardway.toml'))
+  const second = await up([...(await ports()), ...shape])
+  expect(second.output()).toContain('The sample is there from last time')
+  await stop(second)
 })
 
 test('a busy port is named, with the way out', async () => {

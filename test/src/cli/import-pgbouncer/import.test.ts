@@ -72,13 +72,17 @@ describe('reading', () => {
   })
 
   it('the userlist', () => {
-    expect(readUserlist(USERLIST, 'u').map(user => [user.name, user.secret, user.at])).toEqual([
+    const unread: string[] = []
+    const read = (text: string) => readUserlist(text, 'u', at => void unread.push(at))
+    expect(read(USERLIST).map(user => [user.name, user.secret, user.at])).toEqual([
       ['alice', 'secret "quoted"', 'u:2'],
       ['bob', 'other', 'u:3'],
       ['hashed', `md5${'0'.repeat(32)}`, 'u:4'],
       ['empty', '', 'u:5'],
     ])
-    expect(() => readUserlist('alice secret', 'u')).toThrow('u:1')
+    expect(unread).toEqual([])
+    expect(read('alice secret\n"bob" "other"').map(user => user.name)).toEqual(['bob'])
+    expect(unread).toEqual(['u:1'])
   })
 })
 
@@ -167,6 +171,78 @@ describe('import-pgbouncer', () => {
       '[databases]\na = host=h\nb = host=h user=u password=p\n[pgbouncer]\nauth_type=scram-sha-256\nauth_file=users\n'
     const { toml } = importPgbouncer(write('p.ini', ini))
     expect(parseConfig(toml, folder, {}).users[0]?.password).toEqual([verifier])
+  })
+
+  const MD5 = `md5${'0'.repeat(32)}`
+  const imported = (ini: string, userlist = '') => {
+    write('users', userlist)
+    const { toml, notes } = importPgbouncer(write('p.ini', ini))
+    const about = notes.map(({ setting, at, note }) => `${at.replace(/^.*\//, '')} ${setting}: ${note}`)
+    return { config: parseConfig(toml, folder, {}), notes: about }
+  }
+
+  it('a line of the userlist that cannot be read is a note, without its words', () => {
+    const { config, notes } = imported(
+      '[databases]\na = host=h user=u password=p\n[pgbouncer]\nauth_file = users\n',
+      '"alice" "secret"\nbob other-secret\n"carol" "third"\n',
+    )
+    expect(config.users.map(user => user.name)).toEqual(['alice', 'carol'])
+    expect(notes).toContain('users:2 auth_file: not of the form "user" "password": left out')
+    expect(notes.join()).not.toContain('other-secret')
+  })
+
+  it('md5 hashes are taken where the method can use them', () => {
+    const ini = (type: string) => `[databases]\na = host=h user=u password=p\n[pgbouncer]\n${type}\nauth_file = users\n`
+    const userlist = `"alice" "secret"\n"hashed" "${MD5}"\n`
+    for (const type of ['', 'auth_type = md5', 'auth_type = plain']) {
+      const { config, notes } = imported(ini(type), userlist)
+      expect(config.users.map(user => user.password)).toEqual([['secret'], [MD5]])
+      expect(notes.join()).not.toContain('hashed')
+    }
+    // The second: hba without a file falls back to SCRAM.
+    for (const type of ['auth_type = scram-sha-256', 'auth_type = hba']) {
+      const { config, notes } = imported(ini(type), userlist)
+      expect(config.users.map(user => user.name)).toEqual(['alice'])
+      expect(notes.join()).toContain('user "hashed": an md5 hash needs [auth] method = "md5"')
+    }
+  })
+
+  it('hba rules go on', () => {
+    const ini = '[databases]\na = host=h user=u\n[pgbouncer]\nauth_type = hba\nauth_hba_file = rules\n'
+    expect(imported(ini).config.auth).toMatchObject({ method: 'hba', hba_file: join(folder, 'rules') })
+  })
+
+  it('auth_query and auth_user become [auth] query and control_user', () => {
+    const databases =
+      '[databases]\na = host=h\nb = host=h user=u password=p auth_user=other\n[pgbouncer]\nauth_file = users\n'
+    const userlist = `"looker" "looks"\n"other" "${MD5}"\n`
+    const { config, notes } = imported(`${databases}auth_user = looker\n`, userlist)
+    expect(config.auth.query).toBe('default')
+    expect(config.databases[0]).toMatchObject({ control_user: 'looker', control_password: 'looks' })
+    expect(config.databases[1]).toMatchObject({ server_user: 'u', control_user: 'other', control_password: '' })
+    expect(notes.join('\n')).toContain('[databases] b auth_user: add control_password')
+    expect(notes.join('\n')).not.toContain('list the users')
+
+    const theirs = 'SELECT uname, phash FROM auth.lookup($1)'
+    const custom = imported(`${databases}auth_user = looker\nauth_query = ${theirs}\n`, userlist)
+    expect(custom.config.auth.query).toBe(theirs)
+    expect(custom.notes.join('\n')).toContain('auth_query: runs as control_user with search_path = pg_catalog')
+    const old = imported(
+      `${databases}auth_user = looker\nauth_query = SELECT usename, passwd FROM pg_shadow WHERE usename=$1\n`,
+      userlist,
+    )
+    expect(old.config.auth.query).toBe('default')
+    // For one database there, for all here.
+    const one = imported(databases, userlist)
+    expect(one.config.auth.query).toBe('default')
+    expect(one.notes.join('\n')).toContain('[databases] b auth_user: [auth] query looks users up for every database')
+    expect(imported('[databases]\na = host=h\n[pgbouncer]\nauth_query = x\n').config.auth.query).toBe('')
+  })
+
+  it('an address for all is said to be IPv4', () => {
+    const { config, notes } = imported('[databases]\na = host=h user=u\n[pgbouncer]\nlisten_addr = *\n')
+    expect(config.listen.host).toBe('0.0.0.0')
+    expect(notes).toContain('p.ini:4 listen_addr: * becomes 0.0.0.0: every IPv4 address, no IPv6')
   })
 
   it('a database is needed', () => {
