@@ -1,7 +1,7 @@
 import type { RangeVar } from '@pgsql/types'
 import type { Relation } from '../../src/catalog/catalog.ts'
 import type { Analysis, NameScope } from './analysis.ts'
-import { firm } from './problems.ts'
+import { firm, needsShard } from './problems.ts'
 
 export type Resolved =
   | { readonly kind: 'sharded' | 'reference' | 'local' | 'view'; readonly relation: Relation }
@@ -42,8 +42,8 @@ export function resolveRange(a: Analysis, range: RangeVar, scope: NameScope): Re
   const name = range.relname ?? ''
   const resolved = resolveName(a, range.schemaname, name, scope)
   if (resolved.kind === 'system' && name === PREPARED) {
-    const what = `the view ${PREPARED}, which shows what the pool’s servers have,`
-    a.problem(firm(what, 'The session’s own statements are the proxy’s.', scope.view ? -1 : (range.location ?? -1)))
+    const what = `the view ${PREPARED}, which shows what a server of the pool has for all its clients,`
+    a.problem(needsShard(what, scope.view ? -1 : (range.location ?? -1)))
   }
   const hint = resolved.kind === 'unknown' ? unseenDeclared(a, range.schemaname, name, scope) : null
   if (hint !== null) {

@@ -9,7 +9,7 @@ export const LOGIN_CODES = {
     meaning:
       'The user is unknown, the password is wrong, or the user may not enter this database: all three look alike.',
     hint: '',
-    remedy: 'Check [[users]] in shardway.toml; the log names the reason.',
+    remedy: 'Check [[users]] in shardway.toml, or what [auth] query finds; the log names user, database and address.',
   },
   bad_startup: {
     sqlstate: '22023',

@@ -115,14 +115,6 @@ export const OPERATION_CODES = {
     hint: 'docs/reference/configuration.md lists every name.',
     remedy: 'Correct the file; "shardway check -c FILE" tells when it is right.',
   },
-  address_in_use: {
-    sqlstate: '55006',
-    severity: 'FATAL',
-    message: 'the address {address} is already in use',
-    meaning: 'Another process listens there.',
-    hint: 'Is another Shardway running? Else choose another port.',
-    remedy: 'End the other process or change [listen] or [http].',
-  },
   internal: {
     sqlstate: 'XX000',
     severity: 'ERROR',

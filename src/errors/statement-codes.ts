@@ -27,14 +27,6 @@ export const STATEMENT_CODES = {
     hint: 'Give the key column a value in the INSERT.',
     remedy: 'Name the key column and its value.',
   },
-  bad_shard_key: {
-    sqlstate: '22023',
-    severity: 'ERROR',
-    message: 'the value of shard key "{column}" cannot be used',
-    meaning: 'The key is null, or spelled in a way that only a server could evaluate.',
-    hint: 'Use a literal or a bound parameter of the key column’s type.',
-    remedy: 'Bind the key as a parameter of its type.',
-  },
   bad_setting: {
     sqlstate: '22023',
     severity: 'ERROR',

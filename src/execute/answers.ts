@@ -235,7 +235,7 @@ export class Answers implements Owner {
         client.context.blockBegan()
       } else if (running.chains) {
         transaction.startedUs = now
-        client.context.blockEnded(!running.failed && !running.rolledBack)
+        client.context.blockEnded(running.ended === 'COMMIT')
         client.context.blockBegan()
       }
       transaction.noteSettings(running.settings)
@@ -252,7 +252,7 @@ export class Answers implements Owner {
     transaction.marks = null
     if (transaction.changesCatalog) running.changesCatalog = true
     transaction.to('none')
-    client.context.blockEnded(!running.failed && !running.rolledBack)
+    client.context.blockEnded(running.ended === 'COMMIT')
   }
 
   /** What SET, RESET, SET LOCAL, a rollback left behind is asked of the server itself: its words are replayed elsewhere. */

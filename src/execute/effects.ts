@@ -4,6 +4,7 @@ import type { SessionCommand } from '../../router/plan.ts'
 import type { Executor } from './executor.ts'
 import type { Link } from './links.ts'
 import type { RunningUnit } from './running-unit.ts'
+import { changesMeaning } from './meaning.ts'
 import { SETTING } from './pin-causes.ts'
 import { isIdentity, isSettingName } from './settings.ts'
 import {
@@ -36,6 +37,8 @@ export function noteEffects(executor: Executor, running: RunningUnit, link: Link
   for (const step of running.unit.steps) {
     const { plan } = step
     if (!runs(step)) continue
+    if (endsFailure(step)) running.endedFailure = true
+    if (changesMeaning(step, transaction.settings)) running.changesMeaning = true
     if (step.op === OP_FUNCTION) noteFunctionCall(executor, running, link)
     if (plan === null) continue
     running.queries++
@@ -76,7 +79,11 @@ function noteCommand(executor: Executor, running: RunningUnit, command: SessionC
   if (command.kind === 'set' || command.kind === 'set-transaction') {
     const names = command.name === 'session characteristics' ? CHARACTERISTICS : [command.name]
     const carried = names.filter(isCarried)
-    if (command.kind === 'set' && !carried.every(isSettingName)) link.pin(SETTING)
+    if (command.kind === 'set' && !carried.every(isSettingName)) {
+      // It goes when the SET fails.
+      if (link.pins?.has(SETTING) !== true) running.unreadPin = SETTING
+      link.pin(SETTING)
+    }
     noteSettings(running, carried.filter(isSettingName), command.kind === 'set' && command.reset)
   } else if (command.kind === 'reset-all') {
     running.resetAll = true
@@ -89,12 +96,13 @@ function noteCommand(executor: Executor, running: RunningUnit, command: SessionC
       true,
     )
   } else if (command.kind === 'savepoint' || command.kind === 'release') {
-    executor.client.context.savepoint(command.kind, command.savepoint)
+    ;(running.tagged ??= []).push(command)
   } else if (command.kind === 'rollback-to') {
+    ;(running.tagged ??= []).push(command)
     // What was set behind the savepoint is taken back.
     noteSettings(running, transaction.settings, false)
-    executor.client.context.savepoint(command.kind, command.savepoint)
   } else if (command.kind === 'commit' || command.kind === 'rollback') {
+    ;(running.tagged ??= []).push(command)
     if (command.kind === 'commit') running.commits = true
     else running.rollsBack = true
     if (command.chain) running.chains = true

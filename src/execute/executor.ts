@@ -185,7 +185,6 @@ export class Executor {
     const { parses } = server.state
     emitUnit(this, running, link)
     client.database.stats.serverParses += server.state.parses - parses
-    if (unit.steps.some(endsFailure)) running.endedFailure = true
     if (unit.error !== null) this.#emitError(running, unit.error)
     if (running.scout) {
       server.expect(KIND_SYNC | SKIP, answers, SCOUT)

@@ -9,18 +9,27 @@ import type { Settings } from '../../pool/server-state.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
 import { closeStatement, sync } from '../protocol/frontend-messages.ts'
 import { hasStatement, parseFor, register } from './emit.ts'
+import { changesMeaning } from './meaning.ts'
 import { serverNameOf, type Statement } from './statement.ts'
 import { OP_BIND, OP_DESCRIBE_STATEMENT, OP_PARSE, OP_QUERY, type Step } from './unit.ts'
 
-/** The first statement that the steps use, that was parsed under other settings and is not on the server. */
+/**
+ * The first statement that the steps use and the server lacks, and that would be parsed there under other settings than its own: they
+ * are others now, or a step before it changes them. `block`: see `changesMeaning`; `changed`: an earlier part of the unit does.
+ */
 export function foreignStatement(
   server: ServerConnection,
   steps: readonly Step[],
   settings: Settings,
+  block: ReadonlySet<string>,
+  changed = false,
 ): Statement | null {
-  for (const { op, statement } of steps) {
+  let other = changed
+  for (const step of steps) {
+    const { op, statement } = step
+    other ||= changesMeaning(step, block)
     if (statement === null || (op !== OP_BIND && op !== OP_DESCRIBE_STATEMENT && op !== OP_QUERY)) continue
-    const foreign = statement.unsure || statement.settings.signature !== settings.signature
+    const foreign = other || statement.unsure || statement.settings.signature !== settings.signature
     if (foreign && !hasStatement(server, statement) && !isParsed(steps, statement)) return statement
   }
   return null

@@ -37,7 +37,7 @@ export class Laying {
     const { server } = link
     const { client, transaction } = this.#executor
     const { settings } = client.context
-    const foreign = foreignStatement(server, running.unit.steps, settings)
+    const foreign = foreignStatement(server, running.unit.steps, settings, transaction.settings)
     if (foreign?.unsure === true) return this.#executor.refuse(unsure(foreign))
     if (foreign !== null) return this.#prepareForeign(running, link, foreign)
     // What a block has set is set again inside it.
@@ -120,10 +120,11 @@ export class Laying {
   }
 }
 
-function unsure({ name }: Statement): ShardwayError {
+/** Of one that cannot be prepared where it is needed without meaning something else. */
+export function unsure({ name }: Statement): ShardwayError {
   return errorOf(
     'not_supported',
-    { what: `prepared statement "${name}", which was parsed beside SET in one batch,` },
-    { hint: 'Send Sync between SET and Parse, and prepare it again.' },
+    { what: `prepared statement "${name}" beside SET in one batch` },
+    { hint: 'Send Sync between SET and what prepares or runs it; prepare it again where it was parsed behind SET.' },
   )
 }

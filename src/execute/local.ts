@@ -239,7 +239,9 @@ function endBlock(executor: Executor, kind: 'commit' | 'rollback', chain: boolea
 /** Only in a block that an error of the proxy's own has failed is a unit answered here that may need a server. */
 function refuseBehindEnd(executor: Executor, { plan }: Step): void {
   const { state } = executor.transaction
-  if (plan === null || plan.tier === 'empty' || isLocalPlan(executor, plan, true, state === 'virtual')) return
+  if (plan === null || plan.tier === 'empty') return
+  // To listen takes a way of its own, before anything is answered.
+  if (plan.command?.kind !== 'listen' && isLocalPlan(executor, plan, true, state === 'virtual')) return
   throw errorFrom(
     'not_supported',
     { what: 'a statement behind the end of a failed block, in the same batch' },

@@ -12,9 +12,10 @@ import { noticeResponse } from '../protocol/backend-messages.ts'
 import { IN_FAILED_TRANSACTION } from '../protocol/codes.ts'
 import { HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import type { Executor } from './executor.ts'
-import { Laying } from './laying.ts'
+import { Laying, unsure } from './laying.ts'
 import { Link } from './links.ts'
 import { aborted, firstUnasked, hasFailed } from './failed-block.ts'
+import { foreignStatement } from './foreign-statement.ts'
 import { dropParses } from './local.ts'
 import { leaveBlock } from './leave-block.ts'
 import { cancelled } from './lost.ts'
@@ -89,7 +90,7 @@ export class Placement implements Waiter {
       this.#cutUnasked(running, link)
       // What went before in the unit has run: it cannot begin anew.
       running.plain = true
-      return this.#executor.emit(running, link)
+      return this.#emitUnlaid(running, link)
     }
     const shards = unit.steps.filter(step => step.shard !== ANY_SHARD)
     const shard = shards[0]?.shard ?? ANY_SHARD
@@ -119,16 +120,13 @@ export class Placement implements Waiter {
 
   /** Outside a block, or in one that no server has yet. */
   #placeAnywhere(running: RunningUnit, unit: Unit, wanted: number): void {
-    const { transaction } = this.#executor
+    const { transaction, client, links } = this.#executor
+    const { defaultShard } = client.database
     let shard = wanted
     running.scout = isScout(running.unit) && (!unit.complete || transaction.state === 'virtual')
-    // The only shard that has every relation.
-    if (shard === ANY_SHARD && isScout(unit)) shard = this.#executor.client.database.defaultShard
-    if (shard === ANY_SHARD && unit.steps.some(prefersDefault)) shard = this.#executor.client.database.defaultShard
-    if (shard === ANY_SHARD)
-      shard =
-        this.#executor.links.preferred(this.#executor.client.database.defaultShard)?.shard ??
-        this.#executor.client.homeShard
+    // A scout asks the only shard that has every relation.
+    if (shard === ANY_SHARD && (isScout(unit) || unit.steps.some(prefersDefault))) shard = defaultShard
+    if (shard === ANY_SHARD) shard = links.preferred(defaultShard)?.shard ?? client.homeShard
     running.shard = shard
     this.#acquire(running, shard)
   }
@@ -266,8 +264,18 @@ export class Placement implements Waiter {
 
   #reattach(running: RunningUnit, link: Link): void {
     running.shard = link.shard
-    if (link.server.status === IN_FAILED_TRANSACTION) return this.#executor.emit(running, link)
+    if (link.server.status === IN_FAILED_TRANSACTION) return this.#emitUnlaid(running, link)
     this.laying.lay(running, link)
+  }
+
+  /** Nothing can be laid on the server before it now: what would be parsed there as something else is refused. */
+  #emitUnlaid(running: RunningUnit, link: Link): void {
+    const { client, transaction } = this.#executor
+    const { settings } = client.context
+    const { steps } = running.unit
+    const foreign = foreignStatement(link.server, steps, settings, transaction.settings, running.changesMeaning)
+    if (foreign === null) this.#executor.emit(running, link)
+    else this.#executor.refuse(unsure(foreign))
   }
 }
 

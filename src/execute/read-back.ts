@@ -36,7 +36,8 @@ export function readBack(
   }
   // In a block SHOW, where it will do: it takes no snapshot, so that SET TRANSACTION may still follow.
   const shown = server.status !== IDLE && !names.some(decidesPath)
-  ask(executor, server, running, shown ? showQuery(names) : settingsQuery(names), settled)
+  const each = (): void => readEach(executor, server, running, names, then)
+  ask(executor, server, running, shown ? showQuery(names) : settingsQuery(names), settled, each)
 }
 
 /** One by one: some may not exist, or not be for this role to read. */
@@ -91,15 +92,19 @@ function ask(
   running: RunningUnit,
   sql: string,
   callback: (rows: InternalRows | null) => void,
+  otherwise: (() => void) | null = null,
   tries = TRIES,
 ): void {
   internalQuery(server, sql, (error, rows) => {
     if (executor.closed) return
     if (error === null) return callback(rows)
+    // One of several may not be for this role to read.
+    if (error.sqlstate !== QUERY_CANCELED && !server.closed && server.status === IDLE && otherwise !== null)
+      return otherwise()
     if (error.sqlstate !== QUERY_CANCELED || server.closed || tries === 1) {
       return server.destroy('what the session left on its server could not be read back')
     }
-    if (server.status === IDLE) return ask(executor, server, running, sql, callback, tries - 1)
+    if (server.status === IDLE) return ask(executor, server, running, sql, callback, otherwise, tries - 1)
     executor.client.output.frame(errorOf(error))
     running.failed = true
     executor.transaction.prelude = null

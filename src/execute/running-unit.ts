@@ -1,4 +1,5 @@
 /** What is known about the unit under way. */
+import type { SessionCommand } from '../../router/plan.ts'
 import type { MarkSet } from '../../pool/marks.ts'
 import type { ServerConnection } from '../../pool/server-connection.ts'
 import type { Watermark } from '../process/messages.ts'
@@ -59,8 +60,12 @@ export class RunningUnit {
   /** Some of them may not exist, or not be for this role to read: a statement that named them failed. */
   settingsInDoubt = false
   resetAll = false
-  /** A server answered ROLLBACK, to that or to the COMMIT of a block that had failed. */
-  rolledBack = false
+  /** Commands of it that a server answers by COMMIT, ROLLBACK, SAVEPOINT or RELEASE, in order; null for none. */
+  tagged: SessionCommand[] | null = null
+  /** The last of COMMIT and ROLLBACK that a server answered. */
+  ended = ''
+  /** A part of it that was sent changes what texts mean. */
+  changesMeaning = false
   /** ROLLBACK is among it: what it writes behind that is no part of the block. */
   rollsBack = false
   /** A part of it that was sent takes the block out of its failure. */

@@ -99,8 +99,7 @@ export class SessionContext {
   }
 
   savepoint(kind: 'savepoint' | 'release' | 'rollback-to', name: string): void {
-    this.#options.savepoint(kind, name)
-    this.#plan = null
+    if (this.#options.savepoint(kind, name)) this.#plan = null
   }
 
   /** RESET ALL, for shardway.*. */

@@ -74,16 +74,19 @@ export class SessionOptions {
     return this.#now !== now
   }
 
-  savepoint(kind: 'savepoint' | 'release' | 'rollback-to', name: string): void {
+  /** A server has done it. True when something is different now. */
+  savepoint(kind: 'savepoint' | 'release' | 'rollback-to', name: string): boolean {
+    const now = this.#now
     if (kind === 'savepoint') {
-      ;(this.#savepoints ??= []).push({ name, at: this.#now })
-      return
+      ;(this.#savepoints ??= []).push({ name, at: now })
+      return false
     }
     const at = this.#savepoints?.findLastIndex(one => one.name === name) ?? -1
-    if (at < 0 || this.#savepoints === null) return
+    if (at < 0 || this.#savepoints === null) return false
     if (kind === 'rollback-to') this.#now = this.#savepoints[at]?.at ?? NOTHING
     // The savepoint itself stays behind a ROLLBACK TO.
     this.#savepoints.length = kind === 'release' ? at : at + 1
+    return this.#now !== now
   }
 
   reset(): void {

@@ -4,7 +4,8 @@ import { NO_SETTINGS } from '../../pool/server-state.ts'
 import type { Executor } from './executor.ts'
 import type { RunningUnit } from './running-unit.ts'
 
-const [LETTER_C, LETTER_D, LETTER_R] = [0x43, 0x44, 0x52]
+const [LETTER_C, LETTER_D, LETTER_R, LETTER_S] = [0x43, 0x44, 0x52, 0x53]
+const OF_BLOCK: ReadonlySet<string> = new Set(['COMMIT', 'ROLLBACK', 'SAVEPOINT', 'RELEASE'])
 const DISCARD_ALL = 'DISCARD ALL'
 const DEALLOCATE_ALL = 'DEALLOCATE ALL'
 
@@ -18,11 +19,20 @@ export function noteTag(
   end: number,
 ): void {
   const letter = buffer[start + 5]
-  if (letter !== LETTER_D && letter !== LETTER_R && letter !== LETTER_C) return
+  const ofBlock = running.tagged !== null && (letter === LETTER_C || letter === LETTER_R || letter === LETTER_S)
+  if (letter !== LETTER_D && !ofBlock) return
   const tag = buffer.toString('latin1', start + 5, end - 1)
   if (tag === DISCARD_ALL || tag === DEALLOCATE_ALL) noteReset(executor, server, tag)
-  else if (tag === 'ROLLBACK') running.rolledBack = true
-  else if (tag === 'COMMIT') running.rolledBack = false
+  else if (OF_BLOCK.has(tag)) noteBlock(executor, running, tag)
+}
+
+/** Of savepoints only what a server has done counts. */
+function noteBlock({ client }: Executor, running: RunningUnit, tag: string): void {
+  const command = running.tagged?.shift()
+  if (tag === 'COMMIT' || tag === 'ROLLBACK') running.ended = tag
+  if (command?.kind === 'savepoint' || command?.kind === 'release' || command?.kind === 'rollback-to') {
+    client.context.savepoint(command.kind, command.savepoint)
+  }
 }
 
 function noteReset(executor: Executor, server: ServerConnection, tag: string): void {

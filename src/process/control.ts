@@ -285,7 +285,6 @@ export class Control {
 
   async #close(): Promise<void> {
     if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
-    this.#succession.close()
     this.#acceptor.close()
     this.#http.close()
     this.#barrier.close()
@@ -293,6 +292,8 @@ export class Control {
     this.#pools.close()
     await this.#supervisor.stop()
     await this.#publisher.stop()
+    // The state is another's from here on.
+    this.#succession.close()
     rmSync(this.#meshFolder, { recursive: true, force: true })
   }
 }

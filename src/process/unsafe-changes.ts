@@ -39,10 +39,11 @@ function tableProblems(at: string, old: DatabaseConfig, now: DatabaseConfig, cat
 function shardProblems(at: string, old: DatabaseConfig, now: DatabaseConfig): string[] {
   const problems: string[] = []
   for (const shard of now.shards) {
-    if (old.shards.some(one => one.name === shard.name)) continue
     const same = old.shards.find(
       one =>
-        (one.dbname ?? now.name) === (shard.dbname ?? now.name) && one.nodes.some(node => shard.nodes.includes(node)),
+        one.name !== shard.name &&
+        (one.dbname ?? now.name) === (shard.dbname ?? now.name) &&
+        one.nodes.some(node => shard.nodes.includes(node)),
     )
     if (same === undefined) continue
     problems.push(

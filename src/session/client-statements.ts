@@ -65,8 +65,11 @@ export class ClientStatements {
     if (name === '') this.forget('')
     else this.#admit(name, rest.length)
     // With the catalog's version: a Parse after DDL must not be answered from what was prepared before it.
-    const key = name === '' || alone ? '' : `${version}\0${settings.signature}\0${rest.toString('latin1')}`
-    const id = key === '' ? this.#sources.shared.nextId() : this.#sources.shared.share(key)
+    const { shared } = this.#sources
+    // With a number of its own nobody else has the key.
+    const of = alone ? `alone ${shared.nextId()}` : `${version}\0${settings.signature}\0${rest.toString('latin1')}`
+    const key = name === '' ? '' : of
+    const id = key === '' ? shared.nextId() : shared.share(key)
     const statement: Statement = { id, name, rest, textLength, settings, types, described: null, key, unsure: false }
     ;(this.#byName ??= new Map()).set(name, statement)
     this.#bytes += rest.length

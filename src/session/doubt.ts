@@ -1,33 +1,12 @@
-/** Statements after which a text may mean something else than when it arrived. */
+/** Statements parsed behind what changes the meaning of their texts. */
 import type { Settings } from '../../pool/server-state.ts'
 import { ShardwayError } from '../errors/shardway-error.ts'
+import { changesMeaning } from '../execute/meaning.ts'
 import type { Statement } from '../execute/statement.ts'
-import { OP_EXECUTE, type Step } from '../execute/unit.ts'
+import { isWayOut, OP_EXECUTE, type Step } from '../execute/unit.ts'
 
-/** Settings that change no text's meaning: neither its names nor what a literal stands for (soundness 32). */
-const PLAIN: ReadonlySet<string> = new Set([
-  '',
-  'session characteristics',
-  'application_name',
-  'client_min_messages',
-  'commit_delay',
-  'commit_siblings',
-  'cursor_tuple_fraction',
-  'deadlock_timeout',
-  'effective_cache_size',
-  'jit',
-  'lock_timeout',
-  'maintenance_work_mem',
-  'statement_timeout',
-  'synchronous_commit',
-  'temp_buffers',
-  'work_mem',
-])
-const PLAIN_PREFIX = /^(?:transaction_|default_transaction_|enable_|log_|idle_|force_|geqo|max_parallel_|parallel_)|\./
-
-function isPlain(name: string): boolean {
-  return PLAIN.has(name) || PLAIN_PREFIX.test(name)
-}
+/** Of one unit; past it those before are used where they are and prepared nowhere else. */
+const MAX_STATEMENTS = 1000
 
 /** Settings that decide which table a name stands for. */
 const RENAMING: ReadonlySet<string> = new Set(['search_path', 'role', 'session_authorization'])
@@ -38,27 +17,6 @@ function renames({ plan }: Step): boolean {
   return plan.commands.some(command => {
     if (command.kind === 'reset-all' || command.kind === 'discard-all') return true
     return (command.kind === 'set' || command.kind === 'set-transaction') && RENAMING.has(command.name)
-  })
-}
-
-/** `block`: settings that statements of the block have named, which end with it. */
-function changesMeaning({ plan }: Step, block: ReadonlySet<string>): boolean {
-  if (plan === null) return false
-  return plan.commands.some(command => {
-    switch (command.kind) {
-      case 'reset-all':
-      case 'discard-all':
-        return true
-      case 'set':
-      case 'set-transaction':
-        return !isPlain(command.name)
-      case 'commit':
-      case 'rollback':
-      case 'rollback-to':
-        return ![...block].every(isPlain)
-      default:
-        return false
-    }
   })
 }
 
@@ -75,7 +33,9 @@ export class Doubt {
   /** Null while there is none. */
   static of(before: Doubt | null, step: Step, block: ReadonlySet<string>): Doubt | null {
     if (step.op !== OP_EXECUTE) return before
-    const [renamed, changed] = [renames(step), changesMeaning(step, block)]
+    const renamed = renames(step)
+    // What the unit itself has set is not among the block's settings yet.
+    const changed = changesMeaning(step, block) || (before?.ofMeaning === true && isWayOut(step))
     if (!renamed && !changed) return before
     const doubt = before ?? new Doubt()
     doubt.#renamed ||= renamed
@@ -88,7 +48,7 @@ export class Doubt {
   /** Where names decide which shard runs a statement. Throws 0A000. */
   refuseNames(): void {
     if (!this.#renamed) return
-    throw new ShardwayError('not_supported', '0A000', 'a Parse behind SET or DDL in the same batch', {
+    throw new ShardwayError('not_supported', '0A000', 'a Parse or Bind behind SET or DDL in the same batch', {
       hint: 'Send Sync after the statement that changes what names mean.',
     })
   }
@@ -98,7 +58,10 @@ export class Doubt {
   }
 
   parsed(statement: Statement): void {
-    if (this.#changed) this.#statements.push(statement)
+    if (!this.#changed) return
+    // Some were closed since, and are kept here only.
+    if (this.#statements.length === MAX_STATEMENTS) this.#lose()
+    this.#statements.push(statement)
   }
 
   /** The unit is over: these are the session's settings now. */

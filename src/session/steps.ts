@@ -207,6 +207,8 @@ export class Steps {
     const bind = bindView
     const given = moreBytes === 0 ? bind.parse(buffer, start + 5, end) : bind.parseHead(buffer, start + 5, end)
     const plan = this.#find(statement.rest, 0, statement.textLength)
+    // Its names are looked up again where they stand for other tables now.
+    if (router.shardCount > 1 && plan.touches.length > 0) this.#doubt?.refuseNames()
     const shard =
       moreBytes === 0
         ? router.resolve(plan, statement.rest, bind, statement.types)

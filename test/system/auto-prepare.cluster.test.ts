@@ -68,7 +68,7 @@ describe.each([
 
   /** On the default shard's primary. */
   async function names(): Promise<number> {
-    const count = `SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'shardway%'`
+    const count = `/* shardway: shard=s0 */ SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'shardway%'`
     return Number(await valueOf(twin.proxy, count))
   }
 

@@ -203,6 +203,10 @@ describe.each([1, 2])('blocks that have failed, over two shards, workers=%i', wo
       expect(errorOf(await wire.query('LISTEN refused'))).not.toBeNull()
       await wire.run('ROLLBACK')
     }
+    // Behind the end of a block in the same batch it is refused, not answered.
+    await wire.run('BEGIN')
+    expect(errorOf(await wire.query('SELEKT'))).not.toBeNull()
+    expect(errorOf(await wire.exchange(run('ROLLBACK'), run('LISTEN refused')))).toMatchObject({ C: '0A000' })
     await wire.run('LISTEN wanted')
     await other.run('NOTIFY refused')
     await other.run('NOTIFY wanted')

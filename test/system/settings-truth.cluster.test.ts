@@ -239,6 +239,61 @@ describe('settings, on one server for all', () => {
     expect(rowsOf(await one.exchange(bound('q')))).toEqual([['2021-01-01 00:00:00+00', 'one']])
   })
 
+  it('what is bound behind SET and has to be prepared there means what it meant before', async () => {
+    await one.run("SET TimeZone = 'UTC'")
+    await one.exchange(frames.parse(TIMED, 'q'))
+    for (const [i, unit] of [
+      [step("SET TimeZone = 'Asia/Tokyo'"), bound('q')],
+      [step('BEGIN'), step("SET LOCAL TimeZone = 'Asia/Tokyo'"), bound('q'), step('COMMIT')],
+      [step("SET TimeZone = 'Asia/Tokyo'"), frames.flush, bound('q')],
+    ].entries()) {
+      await anotherServer()
+      await one.run("SET TimeZone = 'UTC'")
+      const messages = await one.exchange(...unit)
+      if (unit.includes(frames.flush)) expect(errorOf(messages)).toMatchObject({ C: '0A000' })
+      else expect(rowsOf(messages)).toEqual([['2021-01-01 09:00:00+09', 'one']])
+      await two.run("SET TimeZone = 'UTC'")
+      const shared = await two.exchange(frames.parse(TIMED, `q${i}`), bound(`q${i}`))
+      expect(rowsOf(shared)).toEqual([['2021-01-01 00:00:00+00', 'one']])
+    }
+  })
+
+  it('what is parsed between SET LOCAL and the end of its block, in one unit, is prepared nowhere else', async () => {
+    await one.run("SET TimeZone = 'UTC'")
+    await one.exchange(
+      step('BEGIN'),
+      step("SET LOCAL TimeZone = 'Asia/Tokyo'"),
+      frames.parse(TIMED, 'x'),
+      step('COMMIT'),
+    )
+    expect(rowsOf(await one.exchange(bound('x')))).toEqual([['2020-12-31 15:00:00+00', 'one']])
+    await anotherServer()
+    expect(errorOf(await one.exchange(bound('x')))).toMatchObject({ C: '0A000' })
+  })
+
+  it('savepoints of shardway.* are those that the server has', async () => {
+    const shown = async (): Promise<unknown> => await valueOf(one, 'SHOW shardway.consistency')
+    const before = await shown()
+    for (let i = 0; i < 3; i++) expect(errorOf(await one.query('SAVEPOINT a'))).toMatchObject({ C: '25P01' })
+    await one.run('BEGIN')
+    await one.run('SAVEPOINT a')
+    await one.run("SET shardway.consistency = 'eventual'")
+    await one.exchange(step('SELECT 1/0'), step('RELEASE a'))
+    await one.query('SAVEPOINT a')
+    await one.run('ROLLBACK TO a')
+    await one.run('COMMIT')
+    expect(await shown()).toBe(before)
+    await one.run('BEGIN')
+    await one.run("SET shardway.consistency = 'eventual'")
+    await one.exchange(step('COMMIT'), step('SELECT 1/0'))
+    expect(await shown()).toBe('eventual')
+  })
+
+  it('a SET that fails keeps no server', async () => {
+    await one.query('SET "foo-bar" = 1')
+    expect(await valueOf(two, 'SELECT 1')).toBe('1')
+  })
+
   it('between two SETs of one unit, or in one that failed, it is used where it is and prepared nowhere else', async () => {
     const [tokyo, utc] = [step("SET TimeZone = 'Asia/Tokyo'"), step("SET TimeZone = 'UTC'")]
     await one.run("SET TimeZone = 'UTC'")

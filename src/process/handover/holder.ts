@@ -29,6 +29,8 @@ export class Holder {
   /** While it lives nobody may take over: two of them could not hear of each other's writes. */
   #predecessor: Predecessor | null = null
   #left = false
+  /** One after the other: a successor may be gone before the state is left to it. */
+  #yielding: Promise<void> = Promise.resolve()
 
   constructor(options: HolderOptions) {
     this.#options = options
@@ -79,7 +81,12 @@ export class Holder {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
       const mask = process.umask(0o177)
-      this.#server.listen(this.#place.socket, resolve)
+      this.#server.listen(this.#place.socket, () => {
+        this.#server.off('error', reject)
+        // One connection that could not be accepted.
+        this.#server.on('error', () => undefined)
+        resolve()
+      })
       process.umask(mask)
     })
   }
@@ -103,8 +110,9 @@ export class Holder {
     const reason = this.#refusal()
     if (reason !== null) return say(socket, { type: 'refused', reason })
     this.#successor = socket
-    await this.#options.yieldTo(pid)
-    say(socket, { type: 'yielded' })
+    this.#yielding = this.#yielding.then(() => this.#options.yieldTo(pid)).catch(() => void socket.destroy())
+    await this.#yielding
+    if (this.#successor === socket) say(socket, { type: 'yielded' })
   }
 
   #refusal(): string | null {
@@ -122,11 +130,17 @@ export class Holder {
 
   #successorGone(): void {
     this.#successor = null
-    if (!this.#left) return this.#options.resume()
-    // Who starts next must hear of the clients that are still here.
-    void this.#place.connect().then(socket => {
-      if (socket === null) this.#place.take()
-      else socket.destroy()
+    if (this.#left) return void this.#reclaim().catch(() => undefined)
+    // Not while it is still about to yield; and not when the next one has come meanwhile.
+    void this.#yielding.then(() => {
+      if (this.#successor === null && !this.#left) this.#options.resume()
     })
+  }
+
+  /** Who starts next must hear of the clients that are still here. */
+  async #reclaim(): Promise<void> {
+    const socket = await this.#place.connect()
+    if (socket === null) this.#place.take()
+    else socket.destroy()
   }
 }

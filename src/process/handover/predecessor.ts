@@ -47,7 +47,8 @@ export class Predecessor {
 
   /** This process listens: the other one does no more when it resolves, or is gone. */
   async serving(): Promise<void> {
-    await this.#ask({ type: 'serving' })
+    // For as long as it takes: its clients are there until the connection ends.
+    await this.#ask({ type: 'serving' }, false)
   }
 
   /** A client may have begun there. */
@@ -60,10 +61,10 @@ export class Predecessor {
   }
 
   /** Null when it is gone. One question at a time. */
-  #ask(message: HandoverMessage): Promise<HandoverMessage | null> {
+  #ask(message: HandoverMessage, limited = true): Promise<HandoverMessage | null> {
     if (this.#socket.destroyed) return Promise.resolve(null)
     return new Promise(resolve => {
-      const timer = setTimeout(() => this.#socket.destroy(), ANSWER_MS)
+      const timer = limited ? setTimeout(() => this.#socket.destroy(), ANSWER_MS) : undefined
       this.#waiting = answer => {
         clearTimeout(timer)
         this.#waiting = null
