@@ -122,12 +122,12 @@ export class Answers implements Owner {
     if (running === null) return true
     running.unreadPin = null
     client.output.releaseWithNext(HOLD_REPLICA | HOLD_PREPARED)
+    noteTag(executor, server, running, buffer, start, end)
     if (running.uncertain) {
       running.uncertain = false
       client.output.frame(errorOf(outcomeUnknown(SYNC_WAIT_CANCELLED)))
       return false
     }
-    noteTag(executor, server, running, buffer, start, end)
     return true
   }
 
@@ -233,7 +233,7 @@ export class Answers implements Owner {
       if (transaction.state === 'none') {
         transaction.opened(running)
         client.context.blockBegan()
-      } else if (running.chains) {
+      } else if (running.chains && running.ended !== '') {
         transaction.startedUs = now
         client.context.blockEnded(running.ended === 'COMMIT')
         client.context.blockBegan()

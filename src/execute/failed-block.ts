@@ -31,6 +31,12 @@ export function aborted(): ShardwayError {
   )
 }
 
+/** What runs when a block that has failed is led out of that, and the way out itself. */
+export function behindFailure({ steps }: Unit): readonly Step[] {
+  const at = steps.findIndex(endsFailure)
+  return at < 0 ? [] : steps.slice(at)
+}
+
 /** The first step that would be answered as done without asking the server, which would refuse it; -1 for none. */
 export function firstUnasked(server: ServerConnection, steps: readonly Step[]): number {
   for (const [at, step] of steps.entries()) {

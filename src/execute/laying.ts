@@ -38,7 +38,8 @@ export class Laying {
     const { client, transaction } = this.#executor
     const { settings } = client.context
     const foreign = foreignStatement(server, running.unit.steps, settings, transaction.settings)
-    if (foreign?.unsure === true) return this.#executor.refuse(unsure(foreign))
+    // An unnamed one is gone with the next simple query, that which lays the settings back.
+    if (foreign?.unsure === true || foreign?.name === '') return this.#executor.refuse(unsure(foreign))
     if (foreign !== null) return this.#prepareForeign(running, link, foreign)
     // What a block has set is set again inside it.
     const wanted =

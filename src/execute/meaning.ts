@@ -1,4 +1,5 @@
 /** What decides how a server reads a text, besides the text itself. */
+import type { Settings } from '../../pool/server-state.ts'
 import { OP_EXECUTE, type Step } from './unit.ts'
 
 /** Settings that change no text's meaning: neither its names nor what a literal stands for (soundness 32). */
@@ -24,6 +25,28 @@ const PLAIN_PREFIX = /^(?:transaction_|default_transaction_|enable_|log_|idle_|f
 
 function isPlain(name: string): boolean {
   return PLAIN.has(name) || PLAIN_PREFIX.test(name)
+}
+
+/** A text means the same under both. */
+export function sameMeaning(one: Settings, other: Settings): boolean {
+  if (one.signature === other.signature) return true
+  for (const [name, value] of one.values) if (!isPlain(name) && other.values.get(name) !== value) return false
+  for (const name of other.values.keys()) if (!isPlain(name) && !one.values.has(name)) return false
+  return true
+}
+
+const OF_TRANSACTIONS: ReadonlySet<string> = new Set([
+  'begin',
+  'commit',
+  'rollback',
+  'savepoint',
+  'release',
+  'rollback-to',
+])
+
+/** No setting changes what it means. */
+export function isPlainCommand({ plan }: Step): boolean {
+  return plan !== null && (plan.tier === 'empty' || OF_TRANSACTIONS.has(plan.command?.kind ?? ''))
 }
 
 /** Behind the step a text may mean something else. `block`: settings that statements of the block have named, which end with it. */

@@ -14,7 +14,7 @@ import { HOLD_PREPARED, HOLD_REPLICA } from './client-output.ts'
 import type { Executor } from './executor.ts'
 import { Laying, unsure } from './laying.ts'
 import { Link } from './links.ts'
-import { aborted, firstUnasked, hasFailed } from './failed-block.ts'
+import { aborted, behindFailure, firstUnasked, hasFailed } from './failed-block.ts'
 import { foreignStatement } from './foreign-statement.ts'
 import { dropParses } from './local.ts'
 import { leaveBlock } from './leave-block.ts'
@@ -272,7 +272,8 @@ export class Placement implements Waiter {
   #emitUnlaid(running: RunningUnit, link: Link): void {
     const { client, transaction } = this.#executor
     const { settings } = client.context
-    const { steps } = running.unit
+    // In a block that has failed nothing is parsed before what ends that.
+    const steps = hasFailed(link.server, running) ? behindFailure(running.unit) : running.unit.steps
     const foreign = foreignStatement(link.server, steps, settings, transaction.settings, running.changesMeaning)
     if (foreign === null) this.#executor.emit(running, link)
     else this.#executor.refuse(unsure(foreign))

@@ -19,7 +19,7 @@ export function noteTag(
   end: number,
 ): void {
   const letter = buffer[start + 5]
-  const ofBlock = running.tagged !== null && (letter === LETTER_C || letter === LETTER_R || letter === LETTER_S)
+  const ofBlock = letter === LETTER_C || letter === LETTER_R || (letter === LETTER_S && running.tagged !== null)
   if (letter !== LETTER_D && !ofBlock) return
   const tag = buffer.toString('latin1', start + 5, end - 1)
   if (tag === DISCARD_ALL || tag === DEALLOCATE_ALL) noteReset(executor, server, tag)
@@ -29,10 +29,9 @@ export function noteTag(
 /** Of savepoints only what a server has done counts. */
 function noteBlock({ client }: Executor, running: RunningUnit, tag: string): void {
   const command = running.tagged?.shift()
-  if (tag === 'COMMIT' || tag === 'ROLLBACK') running.ended = tag
   if (command?.kind === 'savepoint' || command?.kind === 'release' || command?.kind === 'rollback-to') {
     client.context.savepoint(command.kind, command.savepoint)
-  }
+  } else if (tag === 'COMMIT' || tag === 'ROLLBACK') running.ended = tag
 }
 
 function noteReset(executor: Executor, server: ServerConnection, tag: string): void {

@@ -20,6 +20,14 @@ function renames({ plan }: Step): boolean {
   })
 }
 
+/** The search path is another one. A role changes it only where it says `$user`. */
+function moves({ plan }: Step): boolean {
+  return (plan?.commands ?? []).some(command => {
+    if (command.kind === 'reset-all' || command.kind === 'discard-all') return true
+    return (command.kind === 'set' || command.kind === 'set-transaction') && command.name === 'search_path'
+  })
+}
+
 /**
  * What a unit has run that changes the meaning of what is parsed behind it: the proxy reads a Parse when it arrives, the server after
  * that has run. Such a statement is shared with nobody, and its settings are known at the unit's end only.
@@ -27,6 +35,8 @@ function renames({ plan }: Step): boolean {
 export class Doubt {
   /** Names may stand for other tables. */
   #renamed = false
+  /** Also those of statements that were there before: a server looks them up again. */
+  #moved = false
   #changed = false
   #statements: Statement[] = []
 
@@ -39,15 +49,16 @@ export class Doubt {
     if (!renamed && !changed) return before
     const doubt = before ?? new Doubt()
     doubt.#renamed ||= renamed
+    doubt.#moved ||= moves(step)
     doubt.#changed ||= changed
     // Those before it were read under settings that nobody can be asked for any more.
     if (changed) doubt.#lose()
     return doubt
   }
 
-  /** Where names decide which shard runs a statement. Throws 0A000. */
-  refuseNames(): void {
-    if (!this.#renamed) return
+  /** Where names decide which shard runs a statement, of a Parse or a Bind. Throws 0A000. */
+  refuseNames(bound: boolean): void {
+    if (bound ? !this.#moved : !this.#renamed) return
     throw new ShardwayError('not_supported', '0A000', 'a Parse or Bind behind SET or DDL in the same batch', {
       hint: 'Send Sync after the statement that changes what names mean.',
     })

@@ -118,7 +118,7 @@ export class Steps {
   message(type: number, buffer: Buffer, start: number, end: number, moreBytes = 0): Step {
     switch (type) {
       case code.PARSE:
-        if (this.#sources.router.shardCount > 1) this.#doubt?.refuseNames()
+        if (this.#sources.router.shardCount > 1) this.#doubt?.refuseNames(false)
         return this.#parse(buffer, start, end)
       case code.BIND:
         return this.#bindStep(buffer, start, end, moreBytes)
@@ -208,7 +208,7 @@ export class Steps {
     const given = moreBytes === 0 ? bind.parse(buffer, start + 5, end) : bind.parseHead(buffer, start + 5, end)
     const plan = this.#find(statement.rest, 0, statement.textLength)
     // Its names are looked up again where they stand for other tables now.
-    if (router.shardCount > 1 && plan.touches.length > 0) this.#doubt?.refuseNames()
+    if (router.shardCount > 1 && plan.touches.length > 0) this.#doubt?.refuseNames(true)
     const shard =
       moreBytes === 0
         ? router.resolve(plan, statement.rest, bind, statement.types)

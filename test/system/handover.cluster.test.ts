@@ -1,6 +1,7 @@
 /** Two processes on one state file: refused, or the younger one takes over (SO_REUSEPORT, which the LTS's Node has). */
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Cluster, startCluster } from '../../src/cluster/cluster.ts'
 import { freePort } from '../../src/cluster/ports.ts'
@@ -72,7 +73,9 @@ describe('two processes on one state file', () => {
   }
 
   const said = async (one: ShardwayProcess, event: string): Promise<unknown> =>
-    await waitFor(`${event} in the log`, () => one.logs.find(record => record['event.action'] === event))
+    await waitFor(`${event} in the log`, () => one.logs.find(record => record['event.action'] === event), {
+      timeoutMs: 60_000,
+    })
 
   /** The other one may answer for it that all is ready. */
   async function fails(one: ShardwayProcess, reason: string): Promise<void> {
@@ -107,7 +110,7 @@ describe('two processes on one state file', () => {
     expect(await second.stop()).toBe(0)
   })
 
-  it('with reuse_port the second takes over: nothing is lost, and no read is stale', async () => {
+  it('with reuse_port the second takes over: nothing is lost, and no read is stale', { timeout: 180_000 }, async () => {
     const first = onLts()
     await first.start()
     const [idle, busy, sleeper] = [await connect(), await connect(), await connect()]
@@ -130,6 +133,8 @@ describe('two processes on one state file', () => {
         } catch (error) {
           refused.push(String(error))
         }
+        // Not all of the machine: two proxies have to start and end beside it.
+        await sleep(5)
       }
     })()
     const second = onLts()
@@ -139,8 +144,8 @@ describe('two processes on one state file', () => {
     application.over = true
     await running
     expect(application.acknowledged).toBeGreaterThan(10)
-    // Whoever waited in the old listener's queue when it closed is reset by the kernel, before anything was said.
-    for (const reason of refused) expect(reason).toMatch(/ECONNRESET|closed/)
+    // Whoever waited in the old listener's queue when it closed is reset by the kernel, whoever was logging in is sent away.
+    for (const reason of refused) expect(reason).toMatch(/ECONNRESET|closed|57P01/)
     expect(Number(await valueOf(idle, 'SELECT n FROM items WHERE id = 3'))).toBe(application.acknowledged)
 
     // A transaction and a cancel that began with the first.
@@ -184,7 +189,7 @@ describe('two processes on one state file', () => {
     expect(await third.stop()).toBe(0)
   })
 
-  it('a successor that cannot listen changes nothing', async () => {
+  it('a successor that cannot listen changes nothing', { timeout: 180_000 }, async () => {
     const first = onLts()
     await first.start()
     const wire = await connect()

@@ -271,6 +271,45 @@ describe('settings, on one server for all', () => {
     expect(errorOf(await one.exchange(bound('x')))).toMatchObject({ C: '0A000' })
   })
 
+  it('COMMIT and ROLLBACK that were prepared under other settings run everywhere, in a failed block too', async () => {
+    await one.exchange(...['ROLLBACK', 'ROLLBACK TO a', 'COMMIT'].map(text => frames.parse(text, text)))
+    for (const setting of ["statement_timeout = '1min'", "TimeZone = 'Asia/Tokyo'"]) {
+      await one.run(`SET ${setting}`)
+      await anotherServer()
+      await one.run('BEGIN')
+      await one.run('SAVEPOINT a')
+      await one.query('SELECT 1/0')
+      expect(errorOf(await one.exchange(bound('ROLLBACK TO a')))).toBeNull()
+      await one.query('SELECT 1/0')
+      expect(errorOf(await one.exchange(bound('ROLLBACK')))).toBeNull()
+      await anotherServer()
+      await one.run('BEGIN')
+      await one.run(`SET LOCAL ${setting}`)
+      one.send(step("SET TimeZone = 'UTC'"), frames.flush)
+      await one.until('C')
+      expect(errorOf(await one.exchange(bound('COMMIT')))).toBeNull()
+    }
+  })
+
+  it('the unnamed statement is not prepared under other settings than its own', async () => {
+    await one.run("SET TimeZone = 'UTC'")
+    await one.exchange(
+      frames.parse("SET LOCAL TimeZone = 'Asia/Tokyo'", 'set'),
+      frames.parse("SET LOCAL work_mem = '9MB'", 'plain'),
+    )
+    for (const [name, code] of [
+      ['set', '0A000'],
+      ['plain', undefined],
+    ] as const) {
+      await one.run('BEGIN')
+      await one.exchange(frames.parse(TIMED))
+      await one.exchange(bound(name))
+      const messages = await one.exchange(frames.bind(), frames.execute())
+      expect(errorOf(messages)?.['C']).toBe(code)
+      await one.query('ROLLBACK')
+    }
+  })
+
   it('savepoints of shardway.* are those that the server has', async () => {
     const shown = async (): Promise<unknown> => await valueOf(one, 'SHOW shardway.consistency')
     const before = await shown()
