@@ -9,7 +9,7 @@ import type { Settings } from '../../pool/server-state.ts'
 import type { ShardwayError } from '../errors/shardway-error.ts'
 import { closeStatement, sync } from '../protocol/frontend-messages.ts'
 import { hasStatement, parseFor, register } from './emit.ts'
-import { changesMeaning, isPlainCommand, sameMeaning } from './meaning.ts'
+import { changesMeaning, isUtility, sameMeaning } from './meaning.ts'
 import { serverNameOf, type Statement } from './statement.ts'
 import { OP_BIND, OP_DESCRIBE_STATEMENT, OP_PARSE, OP_QUERY, type Step } from './unit.ts'
 
@@ -29,7 +29,7 @@ export function foreignStatement(
     const { op, statement } = step
     other ||= changesMeaning(step, block)
     if (statement === null || (op !== OP_BIND && op !== OP_DESCRIBE_STATEMENT && op !== OP_QUERY)) continue
-    if (isPlainCommand(step)) continue
+    if (isUtility(step)) continue
     const foreign = other || statement.unsure || !sameMeaning(statement.settings, settings)
     if (foreign && !hasStatement(server, statement) && !isParsed(steps, statement)) return statement
   }

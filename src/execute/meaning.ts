@@ -35,18 +35,9 @@ export function sameMeaning(one: Settings, other: Settings): boolean {
   return true
 }
 
-const OF_TRANSACTIONS: ReadonlySet<string> = new Set([
-  'begin',
-  'commit',
-  'rollback',
-  'savepoint',
-  'release',
-  'rollback-to',
-])
-
-/** No setting changes what it means. */
-export function isPlainCommand({ plan }: Step): boolean {
-  return plan !== null && (plan.tier === 'empty' || OF_TRANSACTIONS.has(plan.command?.kind ?? ''))
+/** A server analyses no such text when it parses it: no setting changes what it means. */
+export function isUtility({ plan }: Step): boolean {
+  return plan !== null && (plan.tier === 'empty' || plan.command !== null)
 }
 
 /** Behind the step a text may mean something else. `block`: settings that statements of the block have named, which end with it. */
